@@ -1,0 +1,282 @@
+"""The command `copydesk`. Each verb imports what it needs when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; gives the exit code: 0 done, 1 refused, 2 wrong usage or settings, 3 failed, 4 folder held by another run."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.verb(chosen))
+    except KeyboardInterrupt:
+        return _say("copydesk: stopped; nothing was published", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        return _say(f"copydesk: {error.filename or 'storage'}: {error.strerror or error}", FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="copydesk", description="Raw news text to a curated Parquet dataset: repaired, stripped of boilerplate, each story once."
+    )
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    run = _verb(verbs, "run", _run, "curate the stories of a folder and publish a snapshot")
+    run.add_argument("--raw", default="raw", metavar="DIR", help="folder with the raw stories (default: raw)")
+    _curated(run)
+    _settings(run)
+    run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
+    run.add_argument("--runner", choices=["local"], default="local", help="where the work is done")
+    run.add_argument("--full", action="store_true", help="read every raw file again")
+    run.add_argument("--prune", action="store_true", help="forget the records of raw files that are gone")
+    run.add_argument("--accept", action="append", default=[], metavar="RULE", help="publish although this run expectation fails")
+    run.add_argument("--server", action="store_true", help="report to the Prefect server of the active profile")
+
+    explain = _verb(verbs, "explain", _explain, "what became of a record, and why")
+    explain.add_argument("raw_id", metavar="RAW_ID", help="raw_id or story_id of the record")
+    _curated(explain)
+    explain.add_argument("--json", action="store_true", help="for programs: one JSON object a record")
+
+    clean = _verb(verbs, "clean", _clean, "show what would be repaired and removed in a file")
+    clean.add_argument("file", metavar="FILE", help="a raw file of any known format")
+    _settings(clean)
+    clean.add_argument("--json", action="store_true", help="for programs: one JSON object a record")
+
+    rules = _verb(verbs, "rules", _rules, "the boilerplate rules, with the lines each took in the published snapshot")
+    _curated(rules)
+    _settings(rules)
+
+    verify = _verb(verbs, "verify", _verify, "check every file, schema and count of a snapshot")
+    verify.add_argument("snapshot", nargs="?", metavar="SNAPSHOT", help="name of a snapshot (default: the published one)")
+    _curated(verify)
+
+    path = _verb(verbs, "path", _path, "print the folder of the published snapshot, for readers that must not change horses")
+    path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs"], help="or of one table")
+    _curated(path)
+
+    serve = _verb(verbs, "serve", _serve, "run on a schedule until stopped")
+    serve.add_argument("--cron", default="0 * * * *", help="when to run (default: every hour, '0 * * * *')")
+    serve.add_argument("--raw", default="raw", metavar="DIR", help="folder with the raw stories (default: raw)")
+    _curated(serve)
+    _settings(serve)
+    return parser
+
+
+def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def _curated(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--curated", default="curated", metavar="DIR", help="folder of the snapshots (default: curated)")
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", metavar="FILE", help="settings in TOML (default: copydesk.toml, if there is one)")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="one setting, e.g. near.jaccard=0.6")
+
+
+def _settings_file(chosen: argparse.Namespace) -> str | None:
+    return chosen.settings or ("copydesk.toml" if Path("copydesk.toml").is_file() else None)
+
+
+def _say(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+# ---- the main job ----------------------------------------------------------------------------------------------------
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from tasks.settings import SettingsError, load
+
+    overrides = list(chosen.overrides) + ([f"run.workers={chosen.workers}"] if chosen.workers is not None else [])
+    try:
+        load(Path(file) if (file := _settings_file(chosen)) else None, overrides)
+    except SettingsError as error:
+        return _say(str(error), USAGE)
+    from flows import processes, terminal
+
+    processes.warm_up()
+    if not chosen.server and "PREFECT_API_URL" not in os.environ:
+        _quiet_prefect()
+    from flows.curate import BusyError, UnusableError, curate
+    from tasks.validate import SuiteError
+
+    try:
+        with terminal.progress(), _no_heartbeat():
+            outcome = curate(
+                raw=chosen.raw,
+                curated=chosen.curated,
+                settings_file=file,
+                overrides=overrides,
+                full=chosen.full,
+                prune=chosen.prune,
+                accept=chosen.accept,
+            )
+    except (UnusableError, SuiteError, SettingsError) as error:
+        return _say(f"copydesk: {error}", USAGE)
+    except BusyError as error:
+        return _say(f"copydesk: {error}", BUSY)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one line and the log the rest
+        return _say(f"copydesk: failed, nothing was published: {error.__class__.__name__}: {error}", FAILED)
+    return _report(outcome, chosen.curated)
+
+
+def _report(outcome: Any, curated: str) -> int:
+    from flows import terminal
+
+    if outcome.end == "nothing new":
+        print(f"nothing new: {Path(curated) / 'latest'} is up to date ({outcome.snapshot.name})")
+        return DONE
+    terminal.funnel(outcome.manifest["counts"])
+    terminal.gates(outcome.manifest["gate"]["results"])
+    if outcome.end == "refused":
+        return _say(f"copydesk: refused; the published snapshot stays. What was refused lies in {outcome.snapshot}", REFUSED)
+    latest = Path(curated) / "latest"
+    print(f"stories   {latest / 'stories'}\nreport    {latest / 'report' / 'index.html'}\nsnapshot  {outcome.snapshot}")
+    return DONE
+
+
+def _quiet_prefect() -> None:
+    """A Prefect home of our own, and silence: a one-off run needs no server, no profile and no network."""
+    from tasks.settings import cache_folder
+
+    quiet = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_HOME": str(cache_folder() / "prefect"),
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    }
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+
+
+def _no_heartbeat() -> Any:
+    """A one-off run needs no heartbeat, and ending it takes a second."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+
+
+def _serve(chosen: argparse.Namespace) -> int:
+    from flows.curate import curate
+
+    parameters = {"raw": chosen.raw, "curated": chosen.curated, "settings_file": _settings_file(chosen), "overrides": chosen.overrides}
+    curate.serve(name="copydesk", cron=chosen.cron, parameters=parameters, limit=1)
+    return DONE
+
+
+# ---- looking at a snapshot -------------------------------------------------------------------------------------------
+
+
+def _snapshot(chosen: argparse.Namespace) -> Path | None:
+    from tasks.publish import latest
+
+    found = latest(Path(chosen.curated))
+    if found is None:
+        _say(f"copydesk: no snapshot under {chosen.curated} yet; `copydesk run` makes one", USAGE)
+    return found
+
+
+def _path(chosen: argparse.Namespace) -> int:
+    snapshot = _snapshot(chosen)
+    if snapshot is None:
+        return USAGE
+    print(snapshot / chosen.table if chosen.table else snapshot)
+    return DONE
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from tasks.publish import verify
+
+    snapshot = Path(chosen.curated, "snapshots", chosen.snapshot) if chosen.snapshot else _snapshot(chosen)
+    if snapshot is None or not snapshot.is_dir():
+        return USAGE if snapshot is None else _say(f"copydesk: no snapshot {snapshot}", USAGE)
+    faults = verify(snapshot)
+    for fault in faults:
+        print(fault)
+    print(f"{snapshot.name}: {f'{len(faults)} faults' if faults else 'whole: every file, schema and count is as published'}")
+    return FAILED if faults else DONE
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    snapshot = _snapshot(chosen)
+    if snapshot is None:
+        return USAGE
+    from flows.explain import explanations
+
+    found = explanations(snapshot, chosen.raw_id)
+    if not found:
+        return _say(f"copydesk: no record {chosen.raw_id!r} in {snapshot.name}", USAGE)
+    for record in found:
+        _show(record, chosen.json)
+    return DONE
+
+
+def _clean(chosen: argparse.Namespace) -> int:
+    from flows.explain import cleaned
+    from tasks.settings import SettingsError, load
+
+    if not Path(chosen.file).is_file():
+        return _say(f"copydesk: no file {chosen.file}", USAGE)
+    try:
+        knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)
+        records = cleaned(Path(chosen.file), knobs)
+    except ValueError as error:
+        return _say(f"copydesk: {error}", USAGE)
+    for record in records:
+        _show(record, chosen.json)
+    return DONE
+
+
+def _show(record: dict[str, Any], as_json: bool) -> None:
+    from flows import terminal
+
+    if as_json:
+        print(json.dumps(record, ensure_ascii=False, default=str))
+        return
+    inner = ("text", "removed", "repairs", "evidence")
+    terminal.fields({name: value for name, value in record.items() if name not in inner})
+    for passage in record.get("evidence") or []:
+        terminal.fields({"here": passage["text"], "there": passage["other_text"]})
+    terminal.story_lines(record["text"], record.get("removed") or [], record.get("repairs") or [])
+    print()
+
+
+def _rules(chosen: argparse.Namespace) -> int:
+    from flows import terminal
+    from tasks.publish import latest
+    from flows.explain import rule_hits
+    from tasks.settings import SettingsError, load
+
+    try:
+        knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)
+        listed = rule_hits(knobs.strip.rules, latest(Path(chosen.curated)))
+    except (SettingsError, ValueError) as error:
+        return _say(f"copydesk: {error}", USAGE)
+    terminal.rules(listed)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,342 @@
+"""The main job as a Prefect flow: raw stories in, a curated snapshot out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import processes
+from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, report, settings, validate
+from tasks.stages import each, local, log
+
+PARTITION_STORIES = 100_000  # stories to a range of keys: some 25 M keys, 600 MB while they are grouped
+JUDGED_AT_LEAST = 500  # proposed pairs that are worth a second process
+
+
+class UnusableError(ValueError):
+    """The job cannot begin: wrong usage; the text says what to do."""
+
+
+class BusyError(RuntimeError):
+    """Another run holds the curated folder; the text says which."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended (`published`, `nothing new` or `refused`), the snapshot it speaks of, and its manifest."""
+
+    end: str
+    snapshot: Path
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the published snapshot says: nothing, on a first run."""
+
+    snapshot: Path | None
+    manifest: dict[str, Any]
+    inputs: pa.Table
+
+
+@flow(name="curate", flow_run_name="curate-{raw}", task_runner=ThreadPoolTaskRunner(max_workers=8))  # type: ignore[arg-type]
+def curate(
+    raw: str = "raw",
+    curated: str = "curated",
+    settings_file: str | None = None,
+    overrides: Sequence[str] = (),
+    full: bool = False,
+    prune: bool = False,
+    accept: Sequence[str] = (),
+) -> Outcome:
+    """Turn the stories below `raw` into a snapshot below `curated`.
+
+    Args:
+        raw: folder with the raw stories.
+        curated: folder of the snapshots; made if it is missing.
+        settings_file: settings in TOML.
+        overrides: single settings, `section.key=value`.
+        full: read every raw file again.
+        prune: forget the records of files that are gone.
+        accept: names of run expectations that may fail this time.
+
+    Raises:
+        SettingsError, SuiteError, UnusableError: before any work.
+        BusyError: another run holds the curated folder.
+    """
+    knobs = settings.load(Path(settings_file) if settings_file else None, overrides)
+    spelled = recipe.recipe(knobs)
+    target = Path(curated).absolute()
+    target.mkdir(parents=True, exist_ok=True)
+    with _held(target), _work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
+        started = datetime.now(UTC)
+        suites = pool.submit(_load_suites, knobs.check)
+        before = _before(target)
+        found = _walk(Path(raw), before, prune)
+        again = full or _recipe_changed(before, spelled)
+        suites.result()
+        changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
+        inputs = _read(found, changes, before, prune, knobs, target / "store", work, pool)
+        if before.snapshot and not again and ledger.same_content(before.inputs, inputs):
+            return Outcome("nothing new", before.snapshot, before.manifest)
+
+        shards = _ingest(inputs, knobs, target / "store", work, pool)
+        shards = local("repair", pool, repair.repair, shards, work, knobs.repair)
+        shards = local("strip", pool, boilerplate.strip, shards, work, knobs.strip)
+        shards, counts = _check(shards, knobs, work, pool)
+        shards = local("fingerprint", pool, fingerprint.fingerprint, shards, work, knobs.near, knobs.derivative)
+        decisions = _match(shards, knobs, recipe.recipe_hash(spelled), work, pool)
+
+        draft, files = _write(decisions, shards, inputs, before, knobs, work, pool)
+        manifest = _manifest(files, before, counts, spelled, found, Path(raw), started)
+        manifest = pool.submit(_judge, draft, manifest, before, knobs, frozenset(accept)).result()
+        return _publish(target, draft, manifest)
+
+
+# ---- before the work --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _held(target: Path) -> Iterator[None]:
+    """Hold the curated folder: one run at a time."""
+    with (target / ".lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise BusyError(f"{target} is held by another run ({lock.read().strip() or 'unknown'}); wait for it or end it") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _work_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside the snapshots; what a killed run left there is removed first."""
+    work = target / ".work"
+    shutil.rmtree(work, ignore_errors=True)
+    for folder in (work, target / "store"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for draft in (target / "store").glob(".draft-*"):
+        draft.unlink()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _load_suites(check: settings.Check) -> None:
+    """Refuse suites that cannot be used before any work is done."""
+    for name in ("stories", "run"):
+        validate.load_suite(name, _folder(check))
+
+
+def _folder(check: settings.Check) -> Path | None:
+    return Path(check.expectations) if check.expectations else None
+
+
+def _before(target: Path) -> Before:
+    snapshot = publish.latest(target)
+    return Before(snapshot, publish.read_manifest(snapshot) if snapshot else {}, publish.read_ledger(snapshot))
+
+
+def _walk(raw: Path, before: Before, prune: bool) -> ingest.Found:
+    """The raw files.
+
+    Raises:
+        UnusableError: there are none, or none any more.
+    """
+    formats = ".txt .html .jsonl .json .csv .parquet, each also .gz or .zst"
+    try:
+        found = ingest.walk(raw)
+    except OSError as error:
+        raise UnusableError(f"raw folder {raw}: {error.strerror}; name another with --raw") from error
+    for why, number in found.skipped.items():
+        log.info("skipped %d: %s", number, why)
+    if not found.files and not before.snapshot:
+        raise UnusableError(f"raw folder {raw} holds no file that can be read ({formats})")
+    if not found.files and not prune:
+        raise UnusableError(f"raw folder {raw} is empty, but {len(before.inputs)} files were read from it before; is it mounted? --prune forgets them")
+    return found
+
+
+def _recipe_changed(before: Before, spelled: Mapping[str, Any]) -> bool:
+    if not before.snapshot or before.manifest["recipe"]["hash"] == recipe.recipe_hash(dict(spelled)):
+        return False
+    changed = recipe.difference(before.manifest["recipe"]["spelled"], spelled)
+    log.info("the recipe changed, all stories are worked again:\n  %s", "\n  ".join(changed[:10]))
+    return True
+
+
+# ---- the stages -------------------------------------------------------------------------------------------------------
+
+
+def _read(
+    found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, knobs: settings.Settings, store: Path, work: Path, pool: Executor
+) -> pa.Table:
+    """Copy the records of new and changed files into the store; gives the ledger as it will be."""
+    wanted = set(changes.read)
+    files = [file for file in found.files if file.uri in wanted]
+    log.info("%d raw files, %d to read, %d vanished", len(found.files), len(files), len(changes.vanished))
+    run = knobs.run
+    folder = work / "read"
+    folder.mkdir()
+    calls = [
+        (batch, store, folder / f"{number:06d}.parquet", knobs.ingest.max_record_bytes, run.shard_rows, run.shard_bytes)
+        for number, batch in enumerate(ingest.batches(files, run.shard_rows, run.shard_bytes))
+    ]
+    parts = each("read", pool, ingest.read_batch, calls, storage=True)
+    return ledger.merge(before.inputs, parts, changes, prune)
+
+
+def _ingest(inputs: pa.Table, knobs: settings.Settings, store: Path, work: Path, pool: Executor) -> list[Path]:
+    """The seen set as shards: the records of the store that the ledger names, parsed."""
+    members, folder = work / "members", work / "ingest"
+    members.mkdir()
+    folder.mkdir()
+    calls = [(store / shard, listed, folder / shard, knobs.ingest) for shard, listed in ledger.members(inputs, members)]
+    return each("ingest", pool, _parse, calls)
+
+
+def _parse(shard: Path, listed: Path, out: Path, knobs: settings.Ingest) -> Path:
+    seen = pq.read_table(listed)
+    states = dict(zip(seen["raw_uri"].to_pylist(), seen["raw_state"].to_pylist(), strict=True))
+    records = pq.read_table(shard)
+    records = records.filter(pc.is_in(records["raw_uri"], value_set=seen["raw_uri"].combine_chunks()))
+    pq.write_table(ingest.parse(records, knobs, states), out, compression="lz4")
+    return out
+
+
+def _check(shards: Sequence[Path], knobs: settings.Settings, work: Path, pool: Executor) -> tuple[list[Path], dict[str, validate.Counts]]:
+    """Row expectations; gives the shards and, by shard name, what was counted."""
+    folder = work / "check"
+    folder.mkdir()
+    results = each("check", pool, _check_shard, [(shard, folder / shard.name, knobs.check) for shard in shards])
+    return [path for path, _ in results], {path.name: counts for path, counts in results}
+
+
+def _check_shard(shard: Path, out: Path, knobs: settings.Check) -> tuple[Path, validate.Counts]:
+    table, counts = validate.check(pq.read_table(shard), validate.load_suite("stories", _folder(knobs)))
+    pq.write_table(table, out, compression="lz4")
+    return out, counts
+
+
+def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: Path, pool: Executor) -> Path:
+    """Global: keys by range, pairs by range, verdicts by part, then one decision for every record."""
+    folder = work / "match"
+    run, near, derivative = knobs.run, knobs.near, knobs.derivative
+    partitions = max(1, len(shards) * run.shard_rows // PARTITION_STORIES)
+    by_shard = each("keys", pool, match.keys, [(shard, folder / "keys", partitions, near, derivative) for shard in shards])
+    calls = [(files, folder / f"pairs-{number:05d}.parquet", knobs.cluster.hot_key) for number, files in enumerate(zip(*by_shard, strict=True))]
+    proposed = each("propose", pool, match.propose, calls)
+    pairs = [part.pairs_file for part in proposed]
+    parts = max(1, min(run.workers, sum(part.pairs for part in proposed) // JUDGED_AT_LEAST))
+    calls = [(pairs, shards, folder / f"judged-{part:05d}.parquet", near, derivative, part, parts) for part in range(parts)]
+    judged = [part.judged_file for part in each("judge", pool, match.judge, calls)]
+    decisions = folder / "decisions.parquet"
+    each("cluster", pool, cluster.cluster, [(judged, shards, decisions, hashed, near, derivative, knobs.cluster)])
+    return decisions
+
+
+# ---- the snapshot -----------------------------------------------------------------------------------------------------
+
+
+def _write(
+    decisions: Path, shards: Sequence[Path], inputs: pa.Table, before: Before, knobs: settings.Settings, work: Path, pool: Executor
+) -> tuple[Path, list[dict[str, Any]]]:
+    """The tables of the snapshot in a draft folder, and their entries for the manifest."""
+    draft, routed = work / "snapshot", work / "route"
+    draft.mkdir()
+    routed.mkdir()
+    rows = knobs.publish.file_rows
+    placement = pool.submit(publish.place, decisions, shards, routed, rows).result()
+    each("route", pool, publish.route, placement.routes)
+    calls = [(name, pieces, draft, before.snapshot) for name, pieces in placement.files.items()]
+    files = each("write", pool, publish.write_file, calls, storage=True)
+    files += pool.submit(publish.write_decisions, decisions, draft, before.snapshot, rows).result()
+    return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]
+
+
+def _manifest(
+    files: Sequence[Mapping[str, Any]],
+    before: Before,
+    checks: Mapping[str, validate.Counts],
+    spelled: dict[str, Any],
+    found: ingest.Found,
+    raw: Path,
+    started: datetime,
+) -> dict[str, Any]:
+    """All that is known of the run before it is judged."""
+    parent = set(before.inputs["shards"].combine_chunks().flatten().to_pylist()) if before.snapshot else set()
+    return {
+        "copydesk": version("copydesk"),
+        "snapshot": publish.snapshot_name(started, files),
+        "parent": before.snapshot.name if before.snapshot else None,
+        "files": sorted(files, key=lambda entry: entry["path"]),
+        "recipe": {"hash": recipe.recipe_hash(spelled), "spelled": spelled},
+        "checks": validate.add_counts(checks.values()).to_json(),
+        "new_checks": validate.add_counts(counts for shard, counts in checks.items() if shard not in parent).to_json(),
+        "run": {
+            "raw": str(raw.absolute()),
+            "skipped": found.skipped,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+            "host": socket.gethostname(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _judge(draft: Path, manifest: dict[str, Any], before: Before, knobs: settings.Settings, accepted: frozenset[str]) -> dict[str, Any]:
+    """The manifest with counts and verdict; writes the pages for people into the draft."""
+    inputs = pq.read_table(draft / "inputs", columns=["records"])
+    seen = pc.sum(inputs["records"]).as_py() or 0
+    checks = validate.Counts.from_json(manifest["checks"])
+    same_recipe = before.snapshot is not None and before.manifest["recipe"]["hash"] == manifest["recipe"]["hash"]
+    numbers = validate.aggregates(
+        {name: sorted((draft / name).glob("*.parquet")) for name in ("stories", "duplicates", "quarantine", "decisions")},
+        seen=seen,
+        checks=checks,
+        new_checks=validate.Counts.from_json(manifest["new_checks"]) if same_recipe else None,
+        parent_decisions=sorted((before.snapshot / "decisions").glob("*.parquet")) if before.snapshot else (),
+    )
+    parent = validate.Aggregates.from_json(before.manifest["aggregates"]) if before.snapshot else None
+    suites = {name: validate.load_suite(name, _folder(knobs.check)) for name in ("stories", "run")}
+    verdict = validate.gate(numbers, parent, suites["run"], knobs.gate, accepted)
+    manifest = manifest | {
+        "aggregates": numbers.to_json(),
+        "gate": verdict.to_json(),
+        "counts": report.counts(draft, files=len(inputs), records=seen),
+    }
+    at = datetime.fromisoformat(manifest["run"]["started"])
+    validate.data_docs(suites["stories"], checks, suites["run"], verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
+    report.write(draft, manifest)
+    return manifest
+
+
+def _publish(target: Path, draft: Path, manifest: dict[str, Any]) -> Outcome:
+    """Move the draft to its place: among the snapshots and behind `latest`, or among the refused."""
+    passed = manifest["gate"]["passed"]
+    place = publish.finish(draft, target / ("snapshots" if passed else "refused") / manifest["snapshot"], manifest)
+    if passed:
+        publish.point_latest(target, place)
+    return Outcome("published" if passed else "refused", place, manifest)

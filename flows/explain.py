@@ -1,0 +1,58 @@
+"""What became of a record and why: the answers behind `explain`, `clean` and `rules`. None of it needs the orchestrator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks import boilerplate, ingest, repair, schema, settings
+
+
+def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
+    """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record."""
+    match = (pc.field("raw_id") == wanted) | (pc.field("story_id") == wanted)
+    found = {row["story_id"]: row for row in pq.read_table(snapshot / "decisions", filters=match).to_pylist()}
+    for table in ("stories", "duplicates", "quarantine"):
+        for row in pq.read_table(snapshot / table, filters=pc.field("story_id").isin(list(found))).to_pylist():
+            found[row["story_id"]] |= {name: value for name, value in row.items() if name not in schema.DECISIONS.names}
+    return [found[story_id] for story_id in sorted(found)]
+
+
+def cleaned(file: Path, knobs: settings.Settings) -> list[dict[str, Any]]:
+    """The records of a raw file as they come out of ingest, repair and strip.
+
+    Raises:
+        ValueError: the file's name says no format that can be read.
+    """
+    found = ingest.raw_file(file.absolute(), file.absolute().parent)
+    if found is None:
+        raise ValueError(f"{file.name}: not a format that can be read (.txt .html .jsonl .json .csv .parquet, each also .gz or .zst)")
+    records = []
+    with TemporaryDirectory() as folder:
+        store = Path(folder)
+        listed = pq.read_table(
+            ingest.read_batch([found], store, store / "ledger", knobs.ingest.max_record_bytes, knobs.run.shard_rows, knobs.run.shard_bytes)
+        )
+        for name in listed["shards"].to_pylist()[0]:
+            table = ingest.parse(pq.read_table(store / name), knobs.ingest, {found.uri: "present"})
+            table = boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip)
+            records += table.to_pylist()
+    return records
+
+
+def rule_hits(rules: str | None, snapshot: Path | None) -> list[dict[str, Any]]:
+    """The rules in order, each with the lines it took in a snapshot (0 without one)."""
+    hits: Counter[str] = Counter()
+    if snapshot:
+        for table in ("stories", "duplicates"):
+            removed = pq.read_table(snapshot / table, columns=["removed"])["removed"]
+            for pair in pc.value_counts(pc.struct_field(pc.list_flatten(removed), "rule")).to_pylist():
+                hits[pair["values"]] += pair["counts"]
+    loaded = boilerplate.load_rules(Path(rules) if rules else None)
+    named = [{"rule": rule.id, "why": rule.why, "hits": hits.pop(rule.id, 0)} for rule in loaded]
+    return named + [{"rule": name, "why": "", "hits": number} for name, number in hits.most_common()]

@@ -1,0 +1,1 @@
+"""The rooms: one module a stage, and what they share."""

@@ -1,0 +1,214 @@
+"""Records of the store to stories: decode, find the fields, put one paragraph on a line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from tasks import dates, settings
+from tasks.ingest.decode import NotText, declared_charset, decode
+from tasks.ingest.html import page_text, read_page
+from tasks.schema import INGESTED, conform
+
+_LINE_END = re.compile(r"\r\n|[\n\r\v\f\u2028\u2029]")
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_.@].*)?$")
+_EDGES = " \t\x1c\x1d\x1e\x1f\u3000\u200b\ufeff"
+_WRAP_WIDTHS = range(50, 101)
+
+
+class Unusable(ValueError):
+    """A record without a story; `reason` is the term for the quarantine, `text` what can be shown."""
+
+    def __init__(self, reason: str, detail: str, text: str = "") -> None:
+        super().__init__(detail)
+        self.reason, self.text = reason, text
+
+
+def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -> pa.Table:
+    """STORE rows to INGESTED ones. `states`: raw_state by raw_uri."""
+    rows = []
+    for record in table.to_pylist():
+        row = dict.fromkeys(INGESTED.names) | {name: record[name] for name in INGESTED.names if name in record}
+        row |= {"raw_id": record["stem"], "raw_state": states[record["raw_uri"]], "text": ""}
+        try:
+            if record["reason"]:
+                raise Unusable(record["reason"], record["detail"], record["record"].decode("utf-8", "replace"))
+            row |= _story(record["record"], record["form"], ingest)
+        except (Unusable, NotText) as error:
+            row |= {"stage": "ingest", "reason": error.reason, "detail": str(error), "text": paragraphs(getattr(error, "text", "")).replace("\0", "\ufffd")}
+            if record["form"] == "json":
+                row |= _own_id(record["record"], ingest.columns.id)
+        rows.append({name: _sound(value) if isinstance(value, str) else value for name, value in row.items()})
+    return conform(pa.Table.from_pylist(rows, schema=INGESTED), INGESTED)
+
+
+def paragraphs(text: str) -> str:
+    """The text with one paragraph a line and no blank lines; hard-wrapped lines are joined again.
+
+    Later stages count lines of this form. Text counts as hard-wrapped when its longest line has 50 to 100 characters and
+    nearly every line is as full as its next word allowed. A no-break space at the end of a line stays: it may be the
+    second half of a broken character.
+    """
+    lines = [line.strip(_EDGES) if line.strip() else "" for line in _LINE_END.split(text)]
+    width = max((len(line) for line in lines), default=0)
+    if width in _WRAP_WIDTHS:
+        pairs = [_wrapped(a, b, width) for a, b in zip(lines, lines[1:], strict=False) if a and b]
+        if sum(pairs) >= 4 and sum(pairs) >= 0.8 * len(pairs):
+            return "\n".join(_unwrap(lines, width))
+    return "\n".join(line for line in lines if line)
+
+
+def _wrapped(line: str, following: str, width: int) -> bool:
+    """The first word of the following line had no room at the end of this one."""
+    return len(line) + 1 + len(following.split(maxsplit=1)[0]) > width
+
+
+def _unwrap(lines: list[str], width: int) -> list[str]:
+    joined: list[str] = []
+    before = ""
+    for line in lines:
+        if line and before and _wrapped(before, line, width):
+            joined[-1] += " " + line
+        elif line:
+            joined.append(line)
+        before = line
+    return joined
+
+
+def _story(data: bytes, form: str, ingest: settings.Ingest) -> dict[str, Any]:
+    """The story's columns of one record.
+
+    Raises:
+        Unusable, NotText: there is no story in it.
+    """
+    if form == "html":
+        return _from_page(decode(data, declared_charset(data)), ingest, {})
+    if form == "text":
+        text = paragraphs(decode(data))
+        if not text:
+            raise Unusable("empty", "the file holds no text")
+        return {"text": text}
+    return _from_object(_json_object(data), ingest)
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(decode(data))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise Unusable("malformed_json", f"not JSON: {error}", data.decode("utf-8", "replace")) from error
+    if not isinstance(value, dict):
+        raise Unusable("wrong_type", f"a record must be a JSON object, this is {_kind(value)}", json.dumps(value, ensure_ascii=False))
+    return value
+
+
+def _from_object(record: dict[str, Any], ingest: settings.Ingest) -> dict[str, Any]:
+    columns = ingest.columns
+    values = {name: _first(record, getattr(columns, name)) for name in type(columns).model_fields}
+    shown = next((values[name] for name in ("text", "html", "title") if isinstance(values[name], str)), "")
+    row: dict[str, Any] = {}
+    if values["id"] is not None:
+        row["raw_id"] = _line(str(values["id"])) if isinstance(values["id"], str | int | float) else None
+        if not row["raw_id"]:
+            raise Unusable("wrong_type", f"id must be text or a number, this is {_kind(values['id'])}", shown)
+    for name in ("text", "html", "title", "byline", "source", "url", "language"):
+        if name == "byline" and isinstance(values[name], list) and all(isinstance(item, str) for item in values[name]):
+            values[name] = ", ".join(values[name])
+        if values[name] is not None and not isinstance(values[name], str):
+            raise Unusable("wrong_type", f"{name} must be text, this is {_kind(values[name])}", shown)
+    if "\0" in "".join(value for value in values.values() if isinstance(value, str)):
+        raise Unusable("nul_bytes", "the record holds NUL characters", shown)
+    row |= {name: _line(values[name]) for name in ("title", "byline", "source", "url")}
+    row["language"] = _language(values["language"])
+    row |= _date(values["published_at"])
+    if values["text"] is None and values["html"] is not None:
+        return _from_page(values["html"], ingest, row)
+    text = paragraphs(values["text"] or "")
+    if not text:
+        known = ", ".join(sorted(str(name) for name in record)[:12])
+        raise Unusable("no_text", f"no text and no html; the record has: {known}"[:300], shown)
+    row["text"] = text
+    row["source"] = row["source"] or _host(row["url"])
+    return row
+
+
+def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dict[str, Any]:
+    """The story of a page; what the record says itself (`known`) goes before what the page says."""
+    page = read_page(html, ingest.html_focus)
+    text = paragraphs(page.text)
+    if not text:
+        raise Unusable("no_story", "no story found in the page", page_text(html))
+    row: dict[str, Any] = {"title": _line(page.title), "byline": _line(page.byline), "source": _line(page.source), "url": _line(page.url)}
+    row |= {"language": _language(page.language), "text": text} | _date(page.published_at)
+    row |= {name: value for name, value in known.items() if value is not None}
+    row["source"] = row["source"] or _host(row["url"])
+    return row
+
+
+def _own_id(data: bytes, names: tuple[str, ...]) -> dict[str, Any]:
+    """The record's id, where one can be read from a record that is otherwise unusable."""
+    try:
+        own = _first(_json_object(data), names)
+    except (Unusable, NotText):
+        return {}
+    return {"raw_id": _line(str(own))} if isinstance(own, str | int) and _line(str(own)) else {}
+
+
+def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """The first of the named values that is there; NaN is how some tables write a missing text."""
+    return next((record[name] for name in names if record.get(name) is not None and record[name] == record[name]), None)
+
+
+def _date(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise Unusable("wrong_type", f"published_at must be text or a number, this is {_kind(value)}")
+    found = dates.parse(value) if isinstance(value, str) else _from_epoch(value) if value is not None else None
+    return {"published_at": found[0], "published_precision": found[1]} if found else {}
+
+
+def _from_epoch(value: float) -> tuple[datetime, str] | None:
+    """Seconds since 1970, or milliseconds when seconds would lie beyond the year 5000."""
+    try:
+        return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC).replace(microsecond=0), "second"
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _line(text: str | None) -> str | None:
+    return " ".join(text.split()) or None if text else None
+
+
+def _language(tag: str | None) -> str | None:
+    """A BCP 47 tag in its usual case, without extensions: 'EN_us.UTF-8' is 'en-US'."""
+    found = _LANGUAGE.match(tag.strip()) if tag else None
+    if not found:
+        return None
+    language, script, region = found.groups()
+    return "-".join(part for part in (language.lower(), script and script.title(), region and region.upper()) if part)
+
+
+def _host(url: str | None) -> str | None:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.") or None if url else None
+    except ValueError:
+        return None
+
+
+def _kind(value: Any) -> str:
+    return {"dict": "an object", "list": "a list", "int": "a number", "float": "a number", "bool": "true or false", "str": "text"}.get(
+        type(value).__name__, type(value).__name__
+    )
+
+
+def _sound(text: str) -> str:
+    """The text as valid Unicode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

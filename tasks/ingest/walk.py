@@ -1,0 +1,137 @@
+"""Find the raw files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+FORMATS = {
+    ".txt": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+PACKINGS = (".gz", ".zst")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file to ingest, or a link that cannot be followed (`fault`: reason and detail)."""
+
+    path: str
+    uri: str
+    format: str
+    packing: str
+    stem: str
+    size: int
+    modified_ns: int
+    fault: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a walk saw: the files to ingest, sorted by uri, and what it left out, by reason."""
+
+    files: tuple[RawFile, ...]
+    skipped: dict[str, int]
+
+
+def walk(root: Path) -> Found:
+    """All files below root that ingest can read; hidden ones, other formats and links out of the root are counted as skipped.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, PermissionError: root itself cannot be listed.
+    """
+    root = root.resolve(strict=True)
+    files: list[RawFile] = []
+    skipped: dict[str, int] = {}
+    for path, fault in _entries(root, (root,)):
+        file = None if isinstance(fault, str) else raw_file(path, root, fault)
+        if file:
+            files.append(file)
+        else:
+            why = fault if isinstance(fault, str) else "other format"
+            skipped[why] = skipped.get(why, 0) + 1
+    return Found(tuple(sorted(files, key=lambda file: file.uri)), dict(sorted(skipped.items())))
+
+
+def raw_file(path: Path, root: Path, fault: tuple[str, str] | None = None) -> RawFile | None:
+    """What ingest needs to know of a file below root; None when its name says no format that can be read."""
+    name = _known_name(path.name)
+    if name is None and fault is None:
+        return None
+    stem, form, packing = name or (path.name, "none", "")
+    stat = path.lstat() if fault else path.stat()
+    uri = quote(os.fsencode(PurePosixPath(path.relative_to(root))))
+    return RawFile(str(path), uri, form, packing, _readable(stem), stat.st_size, stat.st_mtime_ns, fault)
+
+
+def batches(files: Iterable[RawFile], rows: int, size: int) -> Iterator[tuple[RawFile, ...]]:
+    """Consecutive files in groups of at most `rows` files and, if more than one file, `size` bytes: one read task each."""
+    batch: list[RawFile] = []
+    filled = 0
+    for file in files:
+        if batch and (len(batch) >= rows or filled + file.size > size):
+            yield tuple(batch)
+            batch, filled = [], 0
+        batch.append(file)
+        filled += file.size
+    if batch:
+        yield tuple(batch)
+
+
+def _entries(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, None | str | tuple[str, str]]]:
+    """(path, None) to ingest, (path, why) to skip, (path, (reason, detail)) for what cannot be read."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        if folder == above[0]:
+            raise
+        yield folder, ("unreadable_folder", str(error.strerror))
+        return
+    for name in names:
+        path = folder / name
+        if name.startswith("."):
+            yield path, "hidden"
+            continue
+        if path.is_symlink():
+            try:
+                target = path.resolve(strict=True)
+            except (OSError, RuntimeError) as error:
+                yield path, ("broken_link", f"the link leads nowhere: {error.__class__.__name__}")
+                continue
+            if not target.is_relative_to(above[0]):
+                yield path, "link out of the root"
+                continue
+            if target in above:
+                yield path, ("link_loop", "the link leads to a folder that holds it")
+                continue
+        if path.is_dir():
+            yield from _entries(path, (*above, path.resolve()))
+        elif path.is_file():
+            yield path, None
+        else:
+            yield path, "not a file"
+
+
+def _known_name(name: str) -> tuple[str, str, str] | None:
+    """(stem, format, packing) of a file name that ingest knows."""
+    base, packing = name, ""
+    for suffix in PACKINGS:
+        if name.lower().endswith(suffix):
+            base, packing = name[: -len(suffix)], suffix
+    stem, suffix = os.path.splitext(base)
+    form = FORMATS.get(suffix.lower())
+    return (stem, form, packing) if form else None
+
+
+def _readable(name: str) -> str:
+    """The name as valid Unicode: bytes that no encoding explains become U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -1,0 +1,62 @@
+"""The recipe: everything that can change a row, and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from tasks.settings import Settings
+
+LIBRARIES = ("chardet", "datasketch", "dateparser", "ftfy", "great_expectations", "htmldate", "lxml", "pyarrow", "trafilatura", "wordfreq")
+NOT_IN_RECIPE = frozenset({"run", "publish", "gate"})
+
+
+def recipe(settings: Settings) -> dict[str, Any]:
+    """The recipe as nested plain values: settings, hashes of code, rules and models, versions."""
+    chosen = {"rules": settings.strip.rules, "expectations": settings.check.expectations}
+    return {
+        "settings": settings.model_dump(mode="json", exclude=set(NOT_IN_RECIPE)),
+        "code": dict(sorted(_hashes(files("tasks"), ""))),
+        "expectations": _hash(
+            (Path(chosen["expectations"]) if chosen["expectations"] else files("expectations")).joinpath("stories.json").read_bytes()
+        ),
+        "rules": _hash(Path(chosen["rules"]).read_bytes()) if chosen["rules"] else "built in",
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "unicode": unicodedata.unidata_version,
+    }
+
+
+def recipe_hash(spelled: dict[str, Any]) -> str:
+    """16 hex digits of SHA-256 over the recipe's canonical JSON."""
+    return _hash(json.dumps(spelled, sort_keys=True).encode())
+
+
+def difference(before: Any, after: Any, name: str = "") -> list[str]:
+    """What differs between two recipes, one line each: `settings.near.jaccard: 0.5 -> 0.6`."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        lines = []
+        for key in sorted(before.keys() | after.keys()):
+            lines += difference(before.get(key), after.get(key), f"{name}.{key}" if name else key)
+        return lines
+    return [] if before == after else [f"{name}: {before} -> {after}"]
+
+
+def _hashes(folder: Traversable, prefix: str) -> list[tuple[str, str]]:
+    """Hash of each code, rule and model file, so that no change of them can be forgotten."""
+    found = []
+    for item in folder.iterdir():
+        if item.is_dir() and not item.name.startswith(("_", ".")):
+            found += _hashes(item, f"{prefix}{item.name}/")
+        elif item.name.endswith((".py", ".toml", ".json")):
+            found.append((prefix + item.name, _hash(item.read_bytes())))
+    return found
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,0 +1,134 @@
+"""Repair broken encoding with ftfy, and write down each edit so that it can be made again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from unicodedata import is_normalized
+
+import pyarrow as pa
+
+from tasks import settings
+from tasks.schema import REPAIRED, conform
+
+if TYPE_CHECKING:
+    from ftfy import TextFixerConfig
+
+FIELDS = ("title", "byline", "text")
+_PLAIN = re.compile(r"[\t\n -%'-~]*")  # printable ASCII without the ampersand, which may begin an entity
+# What ftfy may change in text that is not mojibake: entities, controls, line breaks, byte order marks, ligatures, and the
+# invisible characters of ftfy.chardata.CONTROL_CHARS
+_SPECIAL = re.compile("[&\0-\x08\x0b-\x1f\x7f-\x9f\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\u2028\u2029\u206a-\u206f\ufb00-\ufb06\ufeff\ufff9-\ufffc\ud800-\udfff]")
+_WIDE = re.compile("[\u3000\uff01-\uffef]")
+_TOKEN = re.compile(r"\s+|\S+")
+_MOST_TOKENS = 600  # beyond, a line's edits are not told apart: the comparison is quadratic
+
+Edit = dict[str, Any]
+
+
+def repair(table: pa.Table, knobs: settings.Repair) -> pa.Table:
+    """INGESTED rows to REPAIRED ones: title, byline and text mended, every edit in `repairs`."""
+    sound = table["reason"].is_null().to_pylist()
+    repairs: list[list[Edit]] = [[] for _ in sound]
+    for field in FIELDS:
+        values = table[field].to_pylist()
+        for row, value in enumerate(values):
+            if value and sound[row]:
+                values[row], edits = repair_text(value, field, knobs)
+                repairs[row] += edits
+        table = table.set_column(table.schema.get_field_index(field), table.schema.field(field), pa.array(values, pa.string()))
+    return conform(table.append_column(REPAIRED.field("repairs"), pa.array(repairs, REPAIRED.field("repairs").type)), REPAIRED)
+
+
+def repair_text(text: str, field: str, knobs: settings.Repair) -> tuple[str, list[Edit]]:
+    """The mended text and the edits (as of REPAIR_EDIT) that lead to it; lines stay lines.
+
+    >>> repair_text("The caf\u00c3\u00a9 opens", "text", settings.Repair())[0]
+    'The caf\u00e9 opens'
+    """
+    if _PLAIN.fullmatch(text):
+        return text, []
+    config = _config(knobs, tags="<" in text)
+    lines, edits, start = [], [], 0
+    for line in text.split("\n"):
+        mended, fix = _repair_line(line, config)
+        if mended != line:
+            edits += _edits(line, mended, start, field, fix)
+        lines.append(mended)
+        start += len(line) + 1
+    return "\n".join(lines), edits
+
+
+def apply(text: str, repairs: Iterable[Mapping[str, Any]], field: str = "text") -> str:
+    """Make the recorded edits of one field again: apply(what ingest wrote, repairs) is the repaired field."""
+    mine = (edit for edit in repairs if edit["field"] == field)
+    for _, edits in groupby(mine, key=lambda edit: edit["step"]):
+        pieces, at = [], 0
+        for edit in edits:
+            if text[edit["start"] : edit["end"]] != edit["before"]:
+                raise ValueError(f"the repair at {edit['start']} does not fit this text: {edit['before']!r} is not there")
+            pieces += [text[at : edit["start"]], edit["after"]]
+            at = edit["end"]
+        text = "".join([*pieces, text[at:]])
+    return text
+
+
+def _config(knobs: settings.Repair, tags: bool) -> TextFixerConfig:
+    from ftfy import TextFixerConfig
+
+    return TextFixerConfig(
+        unescape_html=knobs.unescape_html and not tags,
+        fix_latin_ligatures=knobs.fix_latin_ligatures,
+        fix_character_width=knobs.fix_character_width,
+        uncurl_quotes=knobs.uncurl_quotes,
+    )
+
+
+def _repair_line(line: str, config: TextFixerConfig) -> tuple[str, str]:
+    """The mended line and ftfy's explanation in words."""
+    from ftfy import fix_and_explain
+
+    if _unchanged(line, config):
+        return line, ""
+    mended, plan = fix_and_explain(line, config)
+    fix = ", ".join(f"{action} {name}" for action, name in plan or [])
+    return " ".join(mended.split("\n")), fix
+
+
+def _unchanged(line: str, config: TextFixerConfig) -> bool:
+    """ftfy would not change the line: the conditions of its steps, without the steps (tested against it)."""
+    from ftfy.badness import is_bad
+
+    if _PLAIN.fullmatch(line):
+        return True
+    if _SPECIAL.search(line) or (config.fix_character_width and _WIDE.search(line)):
+        return False
+    if config.uncurl_quotes and re.search("[\u02bc\u2018-\u201f]", line):
+        return False
+    return not is_bad(line) and is_normalized("NFC", line)
+
+
+def _edits(before: str, after: str, start: int, field: str, fix: str) -> list[Edit]:
+    """Whole words that differ, or the whole differing stretch of a very long line."""
+    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    if max(len(old), len(new)) > _MOST_TOKENS:
+        old, new = [before], [after]
+    places = [0]
+    for token in old:
+        places.append(places[-1] + len(token))
+    return [
+        {
+            "step": 0,
+            "field": field,
+            "start": start + places[a],
+            "end": start + places[b],
+            "before": "".join(old[a:b]),
+            "after": "".join(new[c:d]),
+            "fix": fix,
+        }
+        for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        if kind != "equal"
+    ]

@@ -1,0 +1,202 @@
+"""Every knob once: frozen, described, bounded; unknown keys are refused.
+
+`copydesk.toml` has one table a section, e.g. `[near]`; `--set near.jaccard=0.8` overrides one knob. A function takes the
+section it uses. All sections but `run` and `publish` can change a row, so they are part of the recipe.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the text names the key, the value and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Columns(Section):
+    """Names under which records carry our columns, the first one present wins."""
+
+    id: tuple[str, ...] = Field(("id",), description="names of the record's own id")
+    text: tuple[str, ...] = Field(("text",), description="names of the plain text")
+    html: tuple[str, ...] = Field(("html",), description="names of the page, used when there is no text")
+    title: tuple[str, ...] = Field(("title",), description="names of the headline")
+    byline: tuple[str, ...] = Field(("byline",), description="names of the author line")
+    source: tuple[str, ...] = Field(("source",), description="names of the outlet")
+    url: tuple[str, ...] = Field(("url",), description="names of the address")
+    published_at: tuple[str, ...] = Field(("published_at",), description="names of the time of publication")
+    language: tuple[str, ...] = Field(("language",), description="names of the language code")
+
+
+class Ingest(Section):
+    """How raw bytes become records."""
+
+    columns: Columns = Field(default_factory=Columns, description="names of other schemas' columns")
+    max_record_bytes: int = Field(50_000_000, ge=1_000, description="a larger record is quarantined, unread (bytes)")
+    html_focus: Literal["balanced", "precision", "recall"] = Field(
+        "balanced", description="what trafilatura favours when it finds the story in a page"
+    )
+
+
+class Repair(Section):
+    """How broken text is mended (ftfy's terms)."""
+
+    unescape_html: bool = Field(True, description="decode HTML entities in text that has no tags")
+    fix_latin_ligatures: bool = Field(True, description="write the ligatures of print (\ufb01) as letters")
+    fix_character_width: bool = Field(False, description="write full-width letters as ordinary ones; not in Japanese or Chinese")
+    uncurl_quotes: bool = Field(False, description="write typographic quotation marks as plain ones")
+
+
+class Strip(Section):
+    """What counts as boilerplate."""
+
+    lift: bool = Field(True, description="move headline, byline, agency and date lines from the text into their columns")
+    rules: str | None = Field(None, description="path of a rules file to use instead of the built-in boilerplate.toml")
+
+
+class Check(Section):
+    """Which expectations a row and a run must meet."""
+
+    expectations: str | None = Field(None, description="folder with stories.json and run.json to use instead of the built-in suites")
+
+
+class Near(Section):
+    """Tier 1: the same copy, edited."""
+
+    permutations: int = Field(128, ge=16, le=1024, description="MinHash permutations")
+    seed: int = Field(1, ge=0, le=2**32 - 1, description="seed of the permutations, as in datasketch")
+    shingle_words: int = Field(5, ge=1, le=20, description="words in a shingle")
+    bands: Count = Field(32, description="LSH bands; bands x rows may not exceed the permutations")
+    rows: Count = Field(4, description="rows of a band")
+    jaccard: Share = Field(0.5, description="shingle similarity from which two texts are one copy")
+    containment: Share = Field(0.8, description="share of the shorter text's shingles found in the longer from which it is a cut of it")
+    details: Share = Field(0.6, description="share of the shorter text's figures and names that a near copy must have too: a template has others")
+
+
+class Derivative(Section):
+    """Tier 2: another outlet's rewrite."""
+
+    enabled: bool = Field(True, description="look for rewrites at all")
+    zipf_cut: float = Field(4.5, ge=1, le=8, description="terms of this Zipf frequency or above weigh nothing")
+    samples: int = Field(512, ge=8, le=4096, description="weighted MinHash samples a story")
+    rows: Count = Field(2, description="samples that must collide to propose a pair")
+    equal_samples: Share = Field(0.08, description="share of equal samples below which a proposed pair is a chance meeting, not read")
+    weighted_jaccard: Share = Field(0.11, description="weighted Jaccard of the rare terms below which a pair is no rewrite")
+    min_terms: Count = Field(20, description="rare terms below which a text is too short to be judged a rewrite or its source")
+    probability: Share = Field(0.5, description="probability from which a pair is judged a rewrite")
+
+
+class Cluster(Section):
+    """Which of several records of a story is kept."""
+
+    complete: Share = Field(0.9, description="share of the longest member's words that a member needs to count as complete")
+    hot_key: int = Field(50, ge=2, description="a key of more stories proposes each only with this many first in keep order")
+
+
+class Gate(Section):
+    """When the run expectations may refuse a snapshot."""
+
+    rates_from: int = Field(1000, ge=1, description="rates are compared with the parent snapshot only above this many new stories")
+
+
+class Publish(Section):
+    """How the snapshot is written."""
+
+    file_rows: int = Field(50_000, ge=100, description="most rows of a Parquet file")
+
+
+class Run(Section):
+    """How the work is done; nothing here changes a row."""
+
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes for the local stages")
+    shard_rows: int = Field(2_000, ge=1, description="most records of a shard")
+    shard_bytes: int = Field(32_000_000, ge=1_000, description="bytes of records after which a shard is full")
+
+
+class Settings(Section):
+    """All knobs of a run."""
+
+    ingest: Ingest = Field(default_factory=Ingest)
+    repair: Repair = Field(default_factory=Repair)
+    strip: Strip = Field(default_factory=Strip)
+    check: Check = Field(default_factory=Check)
+    near: Near = Field(default_factory=Near)
+    derivative: Derivative = Field(default_factory=Derivative)
+    cluster: Cluster = Field(default_factory=Cluster)
+    gate: Gate = Field(default_factory=Gate)
+    publish: Publish = Field(default_factory=Publish)
+    run: Run = Field(default_factory=Run)
+
+
+def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
+    """Settings from a TOML file and `section.key=value` overrides (values in TOML; bare words are strings).
+
+    Raises:
+        SettingsError: the file cannot be read, or a key or value is not allowed.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"settings: {path} cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"settings: {path} is not TOML: {error}") from error
+    for override in overrides:
+        key, equals, written = override.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"settings: --set {override!r} is not of the form section.key=value, e.g. near.jaccard=0.8")
+        _put(values, key.strip().split("."), _toml_value(written.strip()), override)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explained(problem) for problem in error.errors())) from error
+
+
+def cache_folder() -> Path:
+    """Where things are kept that only save time: $COPYDESK_CACHE, else copydesk in $XDG_CACHE_HOME or ~/.cache."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("COPYDESK_CACHE") or home / "copydesk")
+
+
+def _put(values: dict[str, Any], keys: list[str], value: Any, override: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"settings: --set {override!r}: {key} is a value, not a section")
+    values[keys[-1]] = value
+
+
+def _toml_value(written: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        return written
+
+
+def _explained(problem: Any) -> str:
+    """One line of pydantic's errors: the key, the value, and what is allowed there."""
+    *parents, key = (str(part) for part in problem["loc"])
+    where = ".".join([*parents, key])
+    if problem["type"] == "extra_forbidden":
+        return f"settings: {where} is unknown; allowed here: {', '.join(_known(parents))}"
+    return f"settings: {where} = {problem['input']!r} is not allowed: {problem['msg']}"
+
+
+def _known(parents: list[str]) -> list[str]:
+    section: Any = Settings
+    for name in parents:
+        section = section.model_fields[name].annotation
+    return sorted(section.model_fields)

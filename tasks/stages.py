@@ -1,0 +1,56 @@
+"""Prefect's coat on the stages: the one module of tasks that knows the orchestrator.
+
+A task is one stage on one shard (or one partition). It takes and gives paths; the work itself is done by a process of
+the pool, which knows nothing of Prefect. Only tasks that touch raw files or publish are retried.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+
+Result = TypeVar("Result")
+log = logging.getLogger("copydesk")
+
+
+@task(name="stage", task_run_name="{stage}-{name}", cache_policy=NO_CACHE)
+def _stage(stage: str, name: str, pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return pool.submit(function, *arguments).result()
+
+
+_stage_on_storage = _stage.with_options(retries=2, retry_delay_seconds=[1, 5])
+
+
+def each(stage: str, pool: Executor, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Result]:
+    """One task for each call of the function, run by the pool; results in the order of the calls.
+
+    `storage`: the calls read raw files or write the snapshot, so that trying again may help.
+    """
+    coat = _stage_on_storage if storage else _stage
+    calls = list(calls)
+    futures = [coat.submit(stage, f"{number:05d}", pool, function, call) for number, call in enumerate(calls)]
+    for done, _ in enumerate(as_completed(futures), 1):
+        log.info("%s %d of %d", stage, done, len(calls), extra={"stage": stage, "done": done, "total": len(calls)})
+    return [future.result() for future in futures]
+
+
+def over(function: Callable[..., pa.Table], shard: Path, out: Path, *arguments: Any) -> Path:
+    """Apply a local stage, Table -> Table, to the shard in a file."""
+    pq.write_table(function(pq.read_table(shard), *arguments), out, compression="lz4")
+    return out
+
+
+def local(stage: str, pool: Executor, function: Callable[..., pa.Table], shards: Sequence[Path], work: Path, *arguments: Any) -> list[Path]:
+    """A local stage over all shards: the paths of the annotated shards, in the same order."""
+    folder = work / stage
+    folder.mkdir()
+    return each(stage, pool, over, [(function, shard, folder / shard.name, *arguments) for shard in shards])
