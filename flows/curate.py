@@ -87,7 +87,7 @@ def curate(
     target.mkdir(parents=True, exist_ok=True)
     with _held(target), _work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
         started = datetime.now(UTC)
-        suites = pool.submit(_load_suites, knobs.check)
+        suites = pool.submit(_load_suites, knobs.check, tuple(accept))
         before = _before(target)
         found = _walk(Path(raw), before, prune)
         again = full or _recipe_changed(before, spelled)
@@ -143,10 +143,16 @@ def _work_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _load_suites(check: settings.Check) -> None:
-    """Refuse suites that cannot be used before any work is done."""
-    for name in ("stories", "run"):
-        validate.load_suite(name, _folder(check))
+def _load_suites(check: settings.Check, accept: Sequence[str]) -> None:
+    """Refuse suites that cannot be used, and rules that there are not, before any work is done.
+
+    Raises:
+        SuiteError, UnusableError
+    """
+    validate.load_suite("stories", _folder(check))
+    rules = validate.load_suite("run", _folder(check)).names
+    if unknown := sorted(set(accept) - set(rules)):
+        raise UnusableError(f"--accept {', '.join(unknown)}: there is no such rule; there are {', '.join(rules)}")
 
 
 def _folder(check: settings.Check) -> Path | None:

@@ -37,6 +37,10 @@ def _struct(**fields: pa.DataType) -> pa.DataType:
     return pa.struct([pa.field(name, kind, nullable=False) for name, kind in fields.items()])
 
 
+def _list(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind, nullable=False))  # as Parquet names it: what is read equals what was written
+
+
 REPAIR_EDIT = pa.struct(
     [
         pa.field("step", pa.int32(), nullable=False),
@@ -77,14 +81,14 @@ _COLUMNS = (
     Column("word_count", pa.int32(), NEVER, "words of text (a character counts as a word in scripts without spaces)", "words"),
     Column(
         "repairs",
-        pa.list_(pa.field("item", REPAIR_EDIT, nullable=False)),
+        _list(REPAIR_EDIT),
         NEVER,
         "every repair: at step (from 0), code points start to end of the field as that step found it, before -> after, and "
         "the fix in words; step 0 finds what ingest wrote",
     ),
     Column(
         "removed",
-        pa.list_(pa.field("item", REMOVED_LINE, nullable=False)),
+        _list(REMOVED_LINE),
         NEVER,
         "every line of the repaired text that is not in text: the rule that took it, its zone (head, body, tail), 0-based line "
         "number and text; lifted headlines, bylines and dates included. The lines of text fill the other numbers.",
@@ -105,26 +109,26 @@ _COLUMNS = (
     Column("coverage", pa.float64(), "in kept and quarantined rows", "share of the row's sentences whose rare terms mostly stand in the kept story", "0-1"),
     Column(
         "evidence",
-        pa.list_(pa.field("item", PASSAGE, nullable=False)),
+        _list(PASSAGE),
         "in kept and quarantined rows",
         "shared passages, longest first, at most 5: as the row has it and as the kept story has it",
     ),
     Column("recipe", pa.string(), NEVER, "hash of everything that can change a row; the manifest spells it out", "16 hex digits"),
     Column("copies", pa.int32(), "in duplicates", "records this story stands for, itself included", "records"),
-    Column("copy_sources", pa.list_(pa.string()), "in duplicates", "sources of those records, itself included; sorted, distinct"),
+    Column("copy_sources", _list(pa.string()), "in duplicates", "sources of those records, itself included; sorted, distinct"),
     # -- fingerprint: what matching needs of a story
     Column("text_hash", pa.binary(16), "in a faulty record", "hash of the cleaned text: equal texts, equal hash", "128 bits"),
-    Column("shingles", pa.list_(pa.uint64()), NEVER, "sorted distinct hashes of the word shingles", "64 bits each"),
-    Column("signature", pa.list_(pa.uint32()), NEVER, "tier 1: MinHash signature, as datasketch.MinHash(scheme='affine32') has it", "32 bits each"),
-    Column("terms", pa.list_(pa.uint64()), NEVER, "sorted distinct hashes of the rare terms", "64 bits each"),
-    Column("weights", pa.list_(pa.float32()), NEVER, "weight of each of terms"),
-    Column("sketch", pa.list_(pa.uint32()), NEVER, "tier 2: weighted MinHash, one sampled term (upper half of its hash) a sample", "32 bits each"),
+    Column("shingles", _list(pa.uint64()), NEVER, "sorted distinct hashes of the word shingles", "64 bits each"),
+    Column("signature", _list(pa.uint32()), NEVER, "tier 1: MinHash signature, as datasketch.MinHash(scheme='affine32') has it", "32 bits each"),
+    Column("terms", _list(pa.uint64()), NEVER, "sorted distinct hashes of the rare terms", "64 bits each"),
+    Column("weights", _list(pa.float32()), NEVER, "weight of each of terms"),
+    Column("sketch", _list(pa.uint32()), NEVER, "tier 2: weighted MinHash, one sampled term (upper half of its hash) a sample", "32 bits each"),
     # -- the ledger
     Column("size", pa.int64(), NEVER, "size of the raw file", "bytes"),
     Column("modified_ns", pa.int64(), NEVER, "modification time of the raw file", "ns since 1970, UTC"),
     Column("file_sha256", pa.string(), "when the file could not be read", "SHA-256 of the raw file's bytes", "64 hex digits"),
     Column("records", pa.int64(), NEVER, "raw records the file gave, faulty ones included", "records"),
-    Column("shards", pa.list_(pa.string()), NEVER, "names of the store files that hold its records"),
+    Column("shards", _list(pa.string()), NEVER, "names of the store files that hold its records"),
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 
@@ -171,7 +175,7 @@ def conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
         raise ValueError(f"columns missing: {', '.join(missing)}")
     try:
         return table.select(wanted.names).cast(wanted)
-    except pa.ArrowInvalid as error:
+    except ValueError as error:
         raise ValueError(f"table does not fit its schema: {error}") from error
 
 

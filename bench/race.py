@@ -1,0 +1,121 @@
+"""The race: the same stories through copydesk and through its rivals, one after the other, in one sitting.
+
+Rivals: `peer_byhand.py`, what a user would write by hand with the same packages; `peer_datatrove.py`, the same job with
+datatrove, in a virtual environment of its own. Ratios of one run are what to read: seconds depend on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from bench.quality import BENCHMARKS, ROOT
+
+RESULTS = Path(__file__).with_name("results")
+RIVAL_HOME = ROOT / "bench" / "work"
+DATATROVE = ("datatrove[io,processing]==0.9.0", "ftfy==6.3.1", "spacy==3.8.13")
+WORKERS = 2
+
+
+def main(arguments: list[str]) -> int:
+    """Race over the background stories, repeated `N` times with mutations (default 1); the figures go to bench/results."""
+    times = int(arguments[0]) if arguments else 1
+    source = BENCHMARKS / "data" / "background" / "stories.parquet"
+    if not source.exists():
+        print(f"race: skipped, no benchmarks at {BENCHMARKS} (set COPYDESK_BENCHMARKS)")
+        return 0
+    with TemporaryDirectory() as home:
+        raw = Path(home, "raw")
+        raw.mkdir()
+        stories = write_raw(source, raw / "stories.jsonl", times)
+        figures = [measured(name, command, home) for name, command in runners(Path(home), raw)]
+    report = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "stories": stories,
+        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        "versions": {name: version(name) for name in ("copydesk", "prefect", "pyarrow", "datasketch", "ftfy", "great-expectations")},
+        "runs": figures,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"race-{report['date']}-{stories}.json"
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    ours = figures[0]["seconds"]
+    for run in figures:
+        print(f"{run['name']:<22} {run['seconds']:8.1f} s  {run['peak_mb']:8.0f} MB  {run['seconds'] / ours:5.1f} x copydesk")
+    print(f"written to {path}")
+    return int(any(run["exit"] for run in figures))
+
+
+def write_raw(source: Path, out: Path, times: int) -> int:
+    """The stories as JSONL; a repetition replaces every fifth word by its reverse, so that it is no copy."""
+    rows = pq.read_table(source).to_pylist()
+    with out.open("w", encoding="utf-8") as lines:
+        for turn in range(times):
+            for row in rows:
+                text = row["text"] or ""
+                if turn:
+                    text = "\n".join(" ".join(w[::-1] if (n + turn) % 5 == 0 else w for n, w in enumerate(line.split(" "))) for line in text.split("\n"))
+                lines.write(json.dumps(row | {"id": f"{row['id']}-{turn}", "text": text}, ensure_ascii=False, default=str) + "\n")
+    return len(rows) * times
+
+
+def runners(home: Path, raw: Path) -> list[tuple[str, Sequence[str]]]:
+    """Name and command of each; copydesk twice: over an empty folder, and again when nothing is new."""
+    tools = BENCHMARKS / "tools"
+    copydesk = [sys.executable, "-m", "flows.command_line", "run", "--raw", str(raw), "--curated", str(home / "curated"), "--workers", str(WORKERS)]
+    byhand = [sys.executable, str(tools / "peer_byhand.py"), str(raw / "stories.jsonl"), str(home / "byhand.parquet")]
+    datatrove = [rival_python(), str(tools / "peer_datatrove.py"), str(raw), str(home / "datatrove"), str(WORKERS)]
+    return [("copydesk", copydesk), ("copydesk, nothing new", copydesk), ("by hand", byhand), ("datatrove", datatrove)]
+
+
+def rival_python() -> str:
+    """Python of datatrove's own virtual environment, made on first use."""
+    python = RIVAL_HOME / "datatrove" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(RIVAL_HOME / "datatrove")], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *DATATROVE], check=True)
+    return str(python)
+
+
+def measured(name: str, command: Sequence[str], home: str) -> dict[str, Any]:
+    """Wall seconds, and the peak of the memory of all processes of the run together (proportional set size, 0.2 s steps)."""
+    started = time.perf_counter()
+    peak = [0.0]
+    with Path(home, "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log, start_new_session=True)
+        watch = threading.Thread(target=_watch, args=(process, peak))
+        watch.start()
+        process.wait()
+        seconds = time.perf_counter() - started
+        watch.join()
+    if process.returncode:
+        print(Path(home, "log").read_text(errors="replace")[-2000:])
+    return {"name": name, "seconds": round(seconds, 1), "peak_mb": round(peak[0]), "exit": process.returncode}
+
+
+def _watch(process: subprocess.Popen[bytes], peak: list[float]) -> None:
+    """Linux only: elsewhere the peak stays 0."""
+    while process.poll() is None:
+        total = 0.0
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.getsid(int(folder.name)) == process.pid:
+                    lines = (folder / "smaps_rollup").read_text().splitlines()
+                    total += next(float(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
+            except (OSError, StopIteration):
+                continue
+        peak[0] = max(peak[0], total)
+        time.sleep(0.2)
