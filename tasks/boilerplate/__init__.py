@@ -1,0 +1,85 @@
+"""Strip: take what web pages put around a story off its text, and keep a list of all that went.
+
+What a line says (rules, as data in boilerplate.toml) and how it reads among its neighbours (the line model) decide. Nothing is lost: the
+removed lines are listed with their numbers, so that `rebuild` gives the repaired text again; headline, byline, agency and date are lifted
+into their columns where the record has none.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks import schema
+from tasks import settings as knobs
+from tasks.boilerplate.lines import count_words
+from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
+from tasks.boilerplate.story import RemovedLine, Stripped, rebuild, strip_lines
+
+__all__ = ["RemovedLine", "Rule", "RulesError", "Stripped", "load_rules", "rebuild", "strip", "strip_text"]
+
+_LIFTED = ("title", "byline", "agency", "published_at", "published_precision")
+_READ = ("text", *_LIFTED, "stage", "reason", "detail")
+_WRITTEN = (*_READ, "word_count", "removed")
+
+
+def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
+    """Clean every healthy story of a REPAIRED table; a STRIPPED table, same rows, same order.
+
+    A story of which nothing is left is found at fault (`no_story`) and keeps its text for the quarantine. Rows that an earlier stage found
+    at fault pass through.
+
+    Raises:
+        RulesError: the rules file cannot be used.
+    """
+    matcher = _matcher(settings.rules)
+    rows = [_strip_row(row, matcher, settings.lift) for row in table.select(_READ).to_pylist()]
+    columns = {name: table[name] for name in schema.REPAIRED.names}
+    for name in _WRITTEN:
+        columns[name] = pa.array([row[name] for row in rows], schema.STRIPPED.field(name).type)
+    return schema.conform(pa.table(columns), schema.STRIPPED)
+
+
+def strip_text(text: str, settings: knobs.Strip | None = None, *, title: str | None = None) -> Stripped:
+    """Clean one story: text, removed lines and lifted fields, for people who want to see what goes and why.
+
+    >>> strip_text("The ferry was late again on Monday, and nobody said why.\\nShare on Facebook").removed[0]["rule"]
+    'share'
+    """
+    settings = settings or knobs.Strip.model_validate({})
+    return strip_lines(text, _matcher(settings.rules), title=title, lift=settings.lift)
+
+
+def _matcher(path: str | None) -> Matcher:
+    return _built_in() if path is None else compile_rules(load_rules(Path(path)))
+
+
+@cache
+def _built_in() -> Matcher:
+    return compile_rules(load_rules())
+
+
+def _strip_row(row: dict[str, Any], matcher: Matcher, lift: bool) -> dict[str, Any]:
+    if row["reason"] is not None:
+        return row | {"word_count": count_words(row["text"]), "removed": []}
+    story = strip_lines(row["text"], matcher, title=row["title"], lift=lift)
+    if not story.text:
+        fault = {"stage": "strip", "reason": "no_story", "detail": _explain_nothing(row["text"], story)}
+        return row | fault | {"word_count": count_words(row["text"]), "removed": []}
+    lifted: dict[str, Any] = {}
+    if lift:
+        fields = story.fields
+        lifted = {name: getattr(fields, name) for name in ("title", "byline", "agency") if row[name] is None}
+        if row["published_at"] is None:
+            lifted |= {"published_at": fields.published_at, "published_precision": fields.published_precision}
+    return row | lifted | {"text": story.text, "word_count": count_words(story.text), "removed": list(story.removed)}
+
+
+def _explain_nothing(text: str, story: Stripped) -> str:
+    if not text.strip():
+        return "the text is empty"
+    rules = sorted({entry["rule"] for entry in story.removed} - {"blank"})
+    return f"nothing but boilerplate: all {len(story.removed)} lines were taken by {', '.join(rules)}"

@@ -1,0 +1,207 @@
+"""One story: which lines stay, which go and why."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
+
+from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
+from tasks.boilerplate.lines import GAP, UNSPACED, Line, find_body, look, weigh
+from tasks.boilerplate.rules import LONGEST, Matcher, Rule, fold
+
+ENOUGH = 80  # words of prose before a comment section; with fewer, "Comments" is a button above the story
+END_SHARE = 0.3  # and they must be so many times what follows, lest a story be lost to a button
+REST_SHARE = 0.25  # what follows "Related stories" may hold so much of the prose before it, and ENOUGH at most, and still be furniture
+PAGE_CUES = 4  # so many known lines of furniture outside the body show that the text is a page, not a story
+PAGE_MENU = 12  # so do so many lines before the body that are no prose: a menu in a language without rules
+STAMPS = 3  # so many lines of date and time after the story are over comments
+LABELS = 3  # a short line that stands so often in the body of a page is no subhead
+STANDFIRST = 15  # prose so many lines above the body or fewer, but below the headline, belongs to the story
+
+_CLOCK = re.compile(r"\d[:.h]\d\d")
+
+
+class RemovedLine(TypedDict):
+    """A line of the repaired text that is not in the cleaned one."""
+
+    rule: str
+    zone: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """A story's text without furniture, what was taken from it, and what the taken lines say about it.
+
+    Attributes:
+        text: the kept lines, split by a blank line.
+        removed: the other lines, by line number; `rebuild(text, removed)` is the text that was given.
+        fields: headline, byline, agency and date as the lines say; None where they do not.
+    """
+
+    text: str
+    removed: tuple[RemovedLine, ...]
+    fields: Fields
+
+
+def strip_lines(text: str, matcher: Matcher, *, title: str | None = None, lift: bool = True) -> Stripped:
+    """Take the furniture off one story.
+
+    Args:
+        text: one paragraph a line; lines end at "\\n" only, other separators are part of a line.
+        matcher: the compiled rules.
+        title: the record's own title, if it has one.
+        lift: move headline, byline, agency and date lines out of the text; else they stay in it.
+    """
+    lines = text.split("\n")
+    looks, hits = _read(lines, matcher)
+    live = [n for n, line in enumerate(lines) if line.strip()]
+    taken = {n: "blank" for n in range(len(lines)) if not lines[n].strip()} if text else {}
+    if len(live) <= 1:
+        taken |= {n: rule.id for n in live if (rule := hits[n]) is not None and rule.kind not in ("byline", "agency")}
+        return _stripped(lines, taken, Fields())
+    weights = weigh([looks[n] for n in live], [_is_cue(hits[n]) for n in live])
+    page = Page(lines, looks, hits, 0, len(lines))
+    cut, opener = _find_end(page, live, weights)
+    taken |= {n: rule.id if (rule := hits[n]) else opener for n in live[cut:]}
+    page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
+    found = read_credits(page, title)
+    for n in live[:cut]:
+        rule = hits[n]
+        inside = page.start <= n < page.end
+        if n in found.lines:
+            if lift:
+                taken[n] = found.lines[n]
+        elif rule is not None and _is_cue(rule) and not (inside and rule.zone == "margin"):
+            taken[n] = rule.id
+        elif whole and not inside and not _is_standfirst(n, page, found.heading):
+            taken[n] = "furniture"
+    _take_lists(page, live[:cut], taken)
+    if whole:
+        _take_repeats(page, taken)
+    return _stripped(lines, taken, found.fields)
+
+
+def rebuild(text: str, removed: Sequence[Mapping[str, Any]]) -> str:
+    """The repaired text again, exactly: the removed lines at their numbers, the paragraphs of the text in the other places.
+
+    >>> rebuild("Ships wait.", [{"rule": "share", "zone": "tail", "line": 1, "text": "Share"}])
+    'Ships wait.\\nShare'
+    """
+    gone = {entry["line"]: entry["text"] for entry in removed}
+    kept = iter(text.split("\n\n") if text or not gone else ())
+    lines: list[str] = []
+    while True:
+        line = gone[len(lines)] if len(lines) in gone else next(kept, None)
+        if line is None:
+            return "\n".join(lines)
+        lines.append(line)
+
+
+def _read(lines: Sequence[str], matcher: Matcher) -> tuple[list[Line], list[Rule | None]]:
+    unspaced = any(not line.isascii() and UNSPACED.search(line) for line in lines)
+    looks = [look(line, unspaced) for line in lines]
+    return looks, [matcher.match(fold(line)) if len(line) <= LONGEST else None for line in lines]
+
+
+def _find_page(page: Page, live: Sequence[int], weights: Sequence[float], cut: Sequence[int]) -> tuple[Page, bool]:
+    """The body, and whether the lines are a whole page; if not, all from the first prose to the last sentence is body.
+
+    Args:
+        page: the lines, as yet without a body.
+        live, weights: numbers and weights of the lines that are not blank, before the cut.
+        cut: numbers of the lines after it.
+    """
+    first, last = find_body(weights)
+    if first < last:
+        page = replace(page, start=live[first], end=live[last - 1] + 1)
+    outside = [n for n in live if not page.start <= n < page.end]
+    menu = [n for n in outside if n < page.start and page.looks[n].weight <= GAP]
+    if sum(_is_cue(page.hits[n]) for n in (*outside, *cut)) >= PAGE_CUES or len(menu) >= PAGE_MENU:
+        return page, True
+    own = [n for n in live if not _is_cue(page.hits[n])]
+    prose = [n for n in own if page.looks[n].prose]
+    sentences = [n for n in own if page.looks[n].weight > GAP]
+    return (replace(page, start=prose[0], end=sentences[-1] + 1) if prose else page), False
+
+
+def _is_cue(rule: Rule | None) -> bool:
+    return rule is not None and rule.kind not in ("byline", "agency")
+
+
+def _find_end(page: Page, live: Sequence[int], weights: Sequence[float]) -> tuple[int, str]:
+    """Where comments or lists of other stories end the page, as a position in `live` or its length, and the rule that says so."""
+    total = sum(weight for weight in weights if weight > 0)
+    before = 0.0
+    for position, n in enumerate(live):
+        rule = page.hits[n]
+        if before >= ENOUGH:
+            enough = before >= END_SHARE * (total - before)
+            if rule is not None and rule.kind == "end" and enough:
+                return position, rule.id
+            if rule is not None and rule.kind == "rest" and not _opens_prose(page, live, position):
+                if _best(weights[position:]) <= min(ENOUGH, REST_SHARE * before):
+                    return position, rule.id
+            elif enough and _is_stamp(page, n) and sum(_is_stamp(page, m) for m in live[position:]) >= STAMPS:
+                named = not page.looks[live[position - 1]].prose
+                return position - named, "comments"
+        before += max(0.0, weights[position])
+    return len(live), ""
+
+
+def _is_stamp(page: Page, n: int) -> bool:
+    """A line of nothing but date and time of day, as over a comment; a chronicle's dates have no time."""
+    line = page.lines[n]
+    return len(line) <= LONGEST and _CLOCK.search(line) is not None and date_line(line, page.looks[n]) is not None
+
+
+def _opens_prose(page: Page, live: Sequence[int], position: int) -> bool:
+    """A sentence comes next, so that the line is a subhead of the story ("Up next") and no heading of a list of titles."""
+    return position + 1 < len(live) and page.lines[live[position + 1]].rstrip()[-1:] in ".。"
+
+
+def _best(weights: Sequence[float]) -> float:
+    first, last = find_body(weights)
+    return sum(weights[first:last])
+
+
+def _is_standfirst(n: int, page: Page, heading: int | None) -> bool:
+    """Prose between the headline and the body, which a share bar or credits keep apart from it."""
+    return heading is not None and heading < n < page.start <= n + STANDFIRST and page.looks[n].prose
+
+
+def _take_lists(page: Page, live: Sequence[int], taken: dict[int, str]) -> None:
+    """The short lines under the heading of a list of other stories go with it."""
+    heading: Rule | None = None
+    for n in live:
+        rule = page.hits[n]
+        if rule is not None and rule.kind in ("rest", "block", "end") and n in taken:
+            heading = rule
+        elif page.looks[n].weight > GAP:
+            heading = None
+        elif heading is not None:
+            taken.setdefault(n, heading.id)
+
+
+def _take_repeats(page: Page, taken: dict[int, str]) -> None:
+    """In the body of a page, prose goes when it stands there again (captions do), a label when it stands there three times."""
+    body = [n for n in range(page.start, page.end) if page.lines[n].strip()]
+    counts = Counter(page.lines[n].strip() for n in body)
+    seen: set[str] = set()
+    for n in body:
+        line, look = page.lines[n].strip(), page.looks[n]
+        if line in seen if look.prose else look.weight <= GAP and look.words > 1 and counts[line] >= LABELS:
+            taken.setdefault(n, "repeated")
+        seen.add(line)
+
+
+def _stripped(lines: Sequence[str], taken: Mapping[int, str], fields: Fields) -> Stripped:
+    kept = [n for n in range(len(lines)) if n not in taken]
+    first, last = (kept[0], kept[-1]) if kept else (len(lines), len(lines))
+    zones = {n: "head" if n < first else "tail" if n > last else "body" for n in sorted(taken)}
+    removed = tuple(RemovedLine(rule=taken[n], zone=zone, line=n, text=lines[n]) for n, zone in zones.items())
+    return Stripped("\n\n".join(lines[n] for n in kept), removed, fields)

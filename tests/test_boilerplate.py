@@ -1,0 +1,258 @@
+"""Strip: what goes, what stays, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks import boilerplate, dates, schema
+from tasks.boilerplate.lines import count_words, find_body
+from tasks.boilerplate.rules import RulesError, compile_rules, fold, load_rules
+from tasks.settings import Strip
+
+CASES = Path(__file__).parent / "cases" / "boilerplate"
+PARAGRAPHS = (
+    "Dock workers in the port voted on Monday to continue their strike.\nThe company said it was ready to talk, but only about the rota."
+)
+OWN_RULE = """
+[[rule]]
+id = "own"
+why = "a test"
+kind = "line"
+phrases = ["Heave ho"]
+strips = ["Heave ho!"]
+keeps = ["Ho"]
+"""
+
+
+def knobs(**values: Any) -> Strip:
+    return Strip.model_validate(values)
+
+
+def cases(name: str) -> list[Any]:
+    return [pytest.param(case, id=case["label"]) for case in json.loads((CASES / name).read_text(encoding="utf-8"))]
+
+
+def check(case: dict[str, Any]) -> None:
+    text = "\n".join(case["lines"])
+    story = boilerplate.strip_text(text, title=case.get("title"))
+    assert [[entry["line"], entry["rule"]] for entry in story.removed] == case.get("removed", [])
+    for name, expected in case.get("fields", {}).items():
+        found = getattr(story.fields, name)
+        assert (found.isoformat() if isinstance(found, datetime) else found) == expected, name
+    assert boilerplate.rebuild(story.text, story.removed) == text
+
+
+@pytest.mark.parametrize("case", cases("strips.json"))
+def test_strips(case: dict[str, Any]) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("case", cases("keeps.json"))
+def test_keeps(case: dict[str, Any]) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("case", cases("known_failures.json"))
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="known failure; when it passes, move the case to strips.json")
+def test_known_failures(case: dict[str, Any]) -> None:
+    check(case)
+
+
+# ---- rules -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", load_rules(), ids=lambda rule: rule.id)
+def test_every_rule_takes_and_leaves_its_examples(rule: boilerplate.Rule) -> None:
+    matcher = compile_rules(load_rules())
+    for line in rule.strips:
+        assert matcher.match(fold(line)) == rule, line
+    alone = compile_rules((rule,))
+    for line in rule.keeps:
+        assert alone.match(fold(line)) is None, line
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("rule = 1", "must hold"),
+        ("[[rule]]\nwhy = 'x'\nkind = 'line'", "rule number 1 needs id"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'gone'", "rule 'a' has kind = 'gone'; allowed are line, block"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nzone = 'foot'", "rule 'a' has zone = 'foot'; allowed are any, margin"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrase = ['x']", "rule 'a' has the unknown key 'phrase'"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrases = 'x'", "rule 'a' has phrases = 'x'; it must be a list"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'", "rule 'a' needs phrases or regexes"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrases = ['x']\nstrips = ['x']", "rule 'a' needs strips and keeps"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nregexes = ['(']\nstrips = ['x']\nkeeps = ['y']", "rule 'a' has the regex '\\('"),
+        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrases = ['...']\nstrips = ['x']\nkeeps = ['y']", "nothing is left to match"),
+        ("not toml", "is not TOML"),
+    ],
+)
+def test_rules_that_cannot_be_used_are_named(tmp_path: Path, written: str, message: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(written, encoding="utf-8")
+    with pytest.raises(RulesError, match=message):
+        load_rules(path)
+
+
+def test_two_rules_may_not_share_an_id(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(OWN_RULE + OWN_RULE, encoding="utf-8")
+    with pytest.raises(RulesError, match="two rules are called 'own'"):
+        load_rules(path)
+
+
+def test_own_rules_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(OWN_RULE, encoding="utf-8")
+    story = boilerplate.strip_text(f"{PARAGRAPHS}\nHeave ho!\nShare", knobs(rules=str(path)))
+    assert [entry["rule"] for entry in story.removed] == ["own"]
+
+
+# ---- nothing is lost -------------------------------------------------------------------------------------------------
+
+LINES = st.one_of(
+    st.text(),
+    st.sampled_from(["", " ", "Share", "Comments", "Related Stories", "By Ana Example", "Reuters", "A Headline of Five Words"]),
+    st.sampled_from(["\u2028", "\x85", "\r", "\x0c", "Two\u2028in one", "4 March 2024"]),
+    st.sampled_from(PARAGRAPHS.split("\n")),
+)
+
+
+@given(st.lists(LINES).map("\n".join), st.none() | st.text(), st.booleans())
+def test_rebuild_gives_the_text_again(text: str, title: str | None, lift: bool) -> None:
+    story = boilerplate.strip_text(text, knobs(lift=lift), title=title)
+    assert boilerplate.rebuild(story.text, story.removed) == text
+    assert [entry["line"] for entry in story.removed] == sorted({entry["line"] for entry in story.removed})
+
+
+def test_lifting_can_be_switched_off() -> None:
+    text = f"Harbour strike enters its second week\nBy Ana Example\n{PARAGRAPHS}\nShare"
+    story = boilerplate.strip_text(text, knobs(lift=False))
+    assert [entry["rule"] for entry in story.removed] == ["share"]
+
+
+# ---- the stage -------------------------------------------------------------------------------------------------------
+
+
+def repaired(*rows: dict[str, Any]) -> pa.Table:
+    blank = {"story_id": "0" * 32, "raw_id": "a", "raw_uri": "a.txt", "raw_state": "present", "place": "file", "kind": "record"}
+    full = [dict.fromkeys(schema.REPAIRED.names) | blank | {"repairs": []} | row for row in rows]
+    return schema.conform(pa.Table.from_pylist(full, schema.REPAIRED), schema.REPAIRED)
+
+
+def test_stage_keeps_rows_and_order_and_conforms() -> None:
+    table = repaired({"raw_id": "a", "text": f"Share\n{PARAGRAPHS}"}, {"raw_id": "b", "text": PARAGRAPHS, "title": "T"})
+    out = boilerplate.strip(table, knobs())
+    assert out.schema.equals(schema.STRIPPED, check_metadata=True)
+    assert out["raw_id"].to_pylist() == ["a", "b"]
+    assert out["text"].to_pylist() == [PARAGRAPHS.replace("\n", "\n\n")] * 2
+    assert out["word_count"].to_pylist() == [25, 25]
+    assert boilerplate.strip(repaired(), knobs()).num_rows == 0
+
+
+def test_record_fields_are_never_replaced() -> None:
+    when = datetime(2020, 1, 1, tzinfo=UTC)
+    lines = f"Harbour strike enters its second week\nBy Ana Example\n4 March 2024\n{PARAGRAPHS}"
+    given = {"text": lines, "title": "Own", "byline": "Own", "agency": "Own", "published_at": when, "published_precision": "second"}
+    row = boilerplate.strip(repaired(given), knobs()).to_pylist()[0]
+    assert {name: row[name] for name in given if name != "text"} == {name: value for name, value in given.items() if name != "text"}
+    row = boilerplate.strip(repaired({"text": lines}), knobs()).to_pylist()[0]
+    assert (row["title"], row["byline"], row["published_precision"]) == ("Harbour strike enters its second week", "Ana Example", "day")
+    assert row["published_at"] == datetime(2024, 3, 4, tzinfo=UTC)
+
+
+def test_faulty_rows_pass_through() -> None:
+    fault = {"stage": "ingest", "reason": "no_text", "detail": "why", "text": "Share\nSubscribe"}
+    row = boilerplate.strip(repaired(fault), knobs()).to_pylist()[0]
+    assert (row["reason"], row["text"], row["removed"], row["word_count"]) == ("no_text", "Share\nSubscribe", [], 2)
+
+
+@pytest.mark.parametrize("text", ["", "Share", "Share\nSubscribe to our newsletter", " \n "])
+def test_nothing_left_is_no_story(text: str) -> None:
+    row = boilerplate.strip(repaired({"text": text}), knobs()).to_pylist()[0]
+    assert (row["stage"], row["reason"], row["text"], row["removed"]) == ("strip", "no_story", text, [])
+    assert row["detail"]
+
+
+# ---- the line model --------------------------------------------------------------------------------------------------
+
+
+def test_body_is_the_heaviest_stretch() -> None:
+    assert find_body([]) == (0, 0)
+    assert find_body([-5, -5]) == (0, 0)
+    assert find_body([20, -5, 30, -60, 10]) == (0, 3)
+
+
+def test_words_of_scripts_without_spaces_are_characters() -> None:
+    assert count_words("") == 0
+    assert count_words("港の strike") == 3
+    assert count_words("서울 시청") == 2
+
+
+# ---- dates -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2025-01-09T12:48:14Z", ("2025-01-09T12:48:14+00:00", "second")),
+        ("2025-05-14T17:42:00+03:00", ("2025-05-14T14:42:00+00:00", "second")),
+        ("2025-01-09", ("2025-01-09T00:00:00+00:00", "day")),
+        ("Thu, 09 Jan 2025 10:00:00 +0100", ("2025-01-09T09:00:00+00:00", "second")),
+        ("1736400000", ("2025-01-09T05:20:00+00:00", "second")),
+        ("Published January 09,2025", ("2025-01-09T00:00:00+00:00", "day")),
+        ("Published 11:26 pm EST, Tuesday, November 19, 2019", ("2019-11-20T04:26:00+00:00", "second")),
+        ("9. Januar 2025, 14:30 Uhr", ("2025-01-09T00:00:00+00:00", "day")),
+        ("9 janvier 2025 à 10h30", ("2025-01-09T00:00:00+00:00", "day")),
+        ("9 de enero de 2025", ("2025-01-09T00:00:00+00:00", "day")),
+        ("9 gennaio 2025", ("2025-01-09T00:00:00+00:00", "day")),
+        ("9 de março de 2025", ("2025-03-09T00:00:00+00:00", "day")),
+        ("9 maart 2025", ("2025-03-09T00:00:00+00:00", "day")),
+        ("9 września 2025", ("2025-09-09T00:00:00+00:00", "day")),
+        ("9. tammikuuta 2025", ("2025-01-09T00:00:00+00:00", "day")),
+        ("9 Ağustos 2025", ("2025-08-09T00:00:00+00:00", "day")),
+        ("9 января 2025", ("2025-01-09T00:00:00+00:00", "day")),
+        ("9 липня 2025", ("2025-07-09T00:00:00+00:00", "day")),
+        ("9 Οκτωβρίου 2025", ("2025-10-09T00:00:00+00:00", "day")),
+        ("2025年1月9日", ("2025-01-09T00:00:00+00:00", "day")),
+        ("2025. 1. 9.", ("2025-01-09T00:00:00+00:00", "day")),
+        ("٩ يناير ٢٠٢٥", ("2025-01-09T00:00:00+00:00", "day")),
+        ("Ngày 9 tháng 1 năm 2025", ("2025-01-09T00:00:00+00:00", "day")),
+        ("13/02/2025", ("2025-02-13T00:00:00+00:00", "day")),
+        ("2/13/2025", ("2025-02-13T00:00:00+00:00", "day")),
+        ("1.2.2025", ("2025-02-01T00:00:00+00:00", "day")),
+        ("01/02/2025", None),
+        ("2 hours ago", None),
+        ("yesterday", None),
+        ("12 May", None),
+        ("May 2025", None),
+        ("2025", None),
+        ("2019-02-30", None),
+        ("9 January 2025 or 10 January 2025", None),
+        ("", None),
+    ],
+)
+def test_dates_are_absolute_or_unknown(value: str, expected: tuple[str, str] | None) -> None:
+    found = dates.parse(value)
+    assert (None if found is None else (found[0].isoformat(), found[1])) == expected
+
+
+def test_evidence_settles_an_ambiguous_date() -> None:
+    first, second = dates.parse("01/02/2025", day_first=True), dates.parse("01/02/2025", day_first=False)
+    assert first is not None
+    assert second is not None
+    assert (first[0].month, second[0].month) == (2, 1)
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_date_reader(value: str) -> None:
+    for found in dates.find(value):
+        assert 0 <= found.start < found.end <= len(value)
