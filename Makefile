@@ -22,7 +22,8 @@ test: .venv/tests
 	$(BIN)/pytest
 
 lint: .venv/tests
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -36,7 +36,11 @@ def score(name: str, folder: Path) -> dict[str, Any]:
     subprocess.run([*evaluate, "raw", chosen, str(raw), *options], check=True)
     run = subprocess.run(
         [sys.executable, "-m", "flows.command_line", "run", "--raw", raw, "--curated", curated],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if run.returncode:
         raise RuntimeError(f"{name}: copydesk run ended with {run.returncode}\n{run.stderr[-3000:]}")

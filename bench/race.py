@@ -26,7 +26,7 @@ from bench.quality import BENCHMARKS, ROOT
 
 RESULTS = Path(__file__).with_name("results")
 RIVAL_HOME = ROOT / "bench" / "work"
-DATATROVE = ("datatrove[io,processing]==0.9.0", "ftfy==6.3.1", "spacy==3.8.13")
+DATATROVE = ("datatrove[io,processing]==0.10.1", "ftfy==6.3.1")
 WORKERS = 2
 
 
@@ -67,7 +67,9 @@ def write_raw(source: Path, out: Path, times: int) -> int:
             for row in rows:
                 text = row["text"] or ""
                 if turn:
-                    text = "\n".join(" ".join(w[::-1] if (n + turn) % 5 == 0 else w for n, w in enumerate(line.split(" "))) for line in text.split("\n"))
+                    text = "\n".join(
+                        " ".join(w[::-1] if (n + turn) % 5 == 0 else w for n, w in enumerate(line.split(" "))) for line in text.split("\n")
+                    )
                 lines.write(json.dumps(row | {"id": f"{row['id']}-{turn}", "text": text}, ensure_ascii=False, default=str) + "\n")
     return len(rows) * times
 
@@ -75,7 +77,18 @@ def write_raw(source: Path, out: Path, times: int) -> int:
 def runners(home: Path, raw: Path) -> list[tuple[str, Sequence[str]]]:
     """Name and command of each; copydesk twice: over an empty folder, and again when nothing is new."""
     tools = BENCHMARKS / "tools"
-    copydesk = [sys.executable, "-m", "flows.command_line", "run", "--raw", str(raw), "--curated", str(home / "curated"), "--workers", str(WORKERS)]
+    copydesk = [
+        sys.executable,
+        "-m",
+        "flows.command_line",
+        "run",
+        "--raw",
+        str(raw),
+        "--curated",
+        str(home / "curated"),
+        "--workers",
+        str(WORKERS),
+    ]
     byhand = [sys.executable, str(tools / "peer_byhand.py"), str(raw / "stories.jsonl"), str(home / "byhand.parquet")]
     datatrove = [rival_python(), str(tools / "peer_datatrove.py"), str(raw), str(home / "datatrove"), str(WORKERS)]
     return [("copydesk", copydesk), ("copydesk, nothing new", copydesk), ("by hand", byhand), ("datatrove", datatrove)]
@@ -95,7 +108,9 @@ def measured(name: str, command: Sequence[str], home: str) -> dict[str, Any]:
     started = time.perf_counter()
     peak = [0.0]
     with Path(home, "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log, start_new_session=True
+        )
         watch = threading.Thread(target=_watch, args=(process, peak))
         watch.start()
         process.wait()

@@ -86,7 +86,9 @@ def _curated(parser: argparse.ArgumentParser) -> None:
 
 def _settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", metavar="FILE", help="settings in TOML (default: copydesk.toml, if there is one)")
-    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="one setting, e.g. near.jaccard=0.6")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="one setting, e.g. near.jaccard=0.6"
+    )
 
 
 def _settings_file(chosen: argparse.Namespace) -> str | None:
@@ -235,7 +237,7 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 def _clean(chosen: argparse.Namespace) -> int:
     from flows.explain import cleaned
-    from tasks.settings import SettingsError, load
+    from tasks.settings import load
 
     if not Path(chosen.file).is_file():
         return _say(f"copydesk: no file {chosen.file}", USAGE)
@@ -265,8 +267,8 @@ def _show(record: dict[str, Any], as_json: bool) -> None:
 
 def _rules(chosen: argparse.Namespace) -> int:
     from flows import terminal
-    from tasks.publish import latest
     from flows.explain import rule_hits
+    from tasks.publish import latest
     from tasks.settings import SettingsError, load
 
     try:

@@ -180,7 +180,9 @@ def _walk(raw: Path, before: Before, prune: bool) -> ingest.Found:
     if not found.files and not before.snapshot:
         raise UnusableError(f"raw folder {raw} holds no file that can be read ({formats})")
     if not found.files and not prune:
-        raise UnusableError(f"raw folder {raw} is empty, but {len(before.inputs)} files were read from it before; is it mounted? --prune forgets them")
+        raise UnusableError(
+            f"raw folder {raw} is empty, but {len(before.inputs)} files were read from it before; is it mounted? --prune forgets them"
+        )
     return found
 
 
@@ -196,7 +198,14 @@ def _recipe_changed(before: Before, spelled: Mapping[str, Any]) -> bool:
 
 
 def _read(
-    found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, knobs: settings.Settings, store: Path, work: Path, pool: Executor
+    found: ingest.Found,
+    changes: ledger.Changes,
+    before: Before,
+    prune: bool,
+    knobs: settings.Settings,
+    store: Path,
+    work: Path,
+    pool: Executor,
 ) -> pa.Table:
     """Copy the records of new and changed files into the store; gives the ledger as it will be."""
     wanted = set(changes.read)
@@ -251,12 +260,13 @@ def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: 
     run, near, derivative = knobs.run, knobs.near, knobs.derivative
     partitions = max(1, len(shards) * run.shard_rows // PARTITION_STORIES)
     by_shard = each("keys", pool, match.keys, [(shard, folder / "keys", partitions, near, derivative) for shard in shards])
-    calls = [(files, folder / f"pairs-{number:05d}.parquet", knobs.cluster.hot_key) for number, files in enumerate(zip(*by_shard, strict=True))]
-    proposed = each("propose", pool, match.propose, calls)
+    hot = knobs.cluster.hot_key
+    ranges = [(files, folder / f"pairs-{number:05d}.parquet", hot) for number, files in enumerate(zip(*by_shard, strict=True))]
+    proposed = each("propose", pool, match.propose, ranges)
     pairs = [part.pairs_file for part in proposed]
     parts = max(1, min(run.workers, sum(part.pairs for part in proposed) // JUDGED_AT_LEAST))
-    calls = [(pairs, shards, folder / f"judged-{part:05d}.parquet", near, derivative, part, parts) for part in range(parts)]
-    judged = [part.judged_file for part in each("judge", pool, match.judge, calls)]
+    shares = [(pairs, shards, folder / f"judged-{part:05d}.parquet", near, derivative, part, parts) for part in range(parts)]
+    judged = [part.judged_file for part in each("judge", pool, match.judge, shares)]
     decisions = folder / "decisions.parquet"
     each("cluster", pool, cluster.cluster, [(judged, shards, decisions, hashed, near, derivative, knobs.cluster)])
     return decisions

@@ -17,7 +17,7 @@ def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
     """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record."""
     match = (pc.field("raw_id") == wanted) | (pc.field("story_id") == wanted)
     found = {row["story_id"]: row for row in pq.read_table(snapshot / "decisions", filters=match).to_pylist()}
-    for table in ("stories", "duplicates", "quarantine"):
+    for table in ("stories", "duplicates", "quarantine") if found else ():
         for row in pq.read_table(snapshot / table, filters=pc.field("story_id").isin(list(found))).to_pylist():
             found[row["story_id"]] |= {name: value for name, value in row.items() if name not in schema.DECISIONS.names}
     return [found[story_id] for story_id in sorted(found)]

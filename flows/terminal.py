@@ -92,7 +92,9 @@ def story_lines(text: str, removed: Sequence[Mapping[str, Any]], repairs: Sequen
         else:
             out.print(f"  {escape(next(kept))}")
     for edit in repairs:
-        out.print(f"[yellow]~[/yellow] {edit['field']}: {escape(edit['before'])} -> {escape(edit['after'])}  [dim]{escape(edit['fix'])}[/dim]")
+        out.print(
+            f"[yellow]~[/yellow] {edit['field']}: {escape(edit['before'])} -> {escape(edit['after'])}  [dim]{escape(edit['fix'])}[/dim]"
+        )
 
 
 def fields(values: Mapping[str, Any]) -> None:

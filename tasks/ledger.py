@@ -39,8 +39,10 @@ def compare(found: Iterable[tuple[str, int, int]], ledger: pa.Table, again: bool
     A file of another size or time is read; whether its bytes are new is the business of `settle`.
     """
     before = {row["raw_uri"]: row for row in ledger.select(["raw_uri", "size", "modified_ns", "raw_state"]).to_pylist()}
-    read, unchanged, returned = [], [], []
-    seen = set()
+    read: list[str] = []
+    unchanged: list[str] = []
+    returned: list[str] = []
+    seen: set[str] = set()
     for uri, size, modified in found:
         seen.add(uri)
         row = before.get(uri)

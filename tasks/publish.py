@@ -86,7 +86,9 @@ def place(decisions: Path, shards: Sequence[Path], work: Path, file_rows: int) -
 
 def route(shard: Path, destinations: Path, out: Path) -> Path:
     """Rewrite a shard with one row group for each file that its rows go to, in the files' order."""
-    columns = sorted({name for table in ("stories", "quarantine") for name in TABLES[table].names} - {"cluster_id", "copies", "copy_sources"})
+    columns = sorted(
+        {name for table in ("stories", "quarantine") for name in TABLES[table].names} - {"cluster_id", "copies", "copy_sources"}
+    )
     table, where = pq.read_table(shard, columns=columns), pq.read_table(destinations)
     for name in ("cluster_id", "copies", "copy_sources"):
         table = table.append_column(name, where[name])
@@ -244,12 +246,9 @@ def verify(snapshot: Path) -> list[str]:
         manifest = read_manifest(snapshot)
     except (OSError, ValueError) as error:
         return [f"manifest.json cannot be read: {error}"]
-    faults = []
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    for name in TABLES:
-        for path in sorted((snapshot / name).glob("*")):
-            if f"{name}/{path.name}" not in listed:
-                faults.append(f"{name}/{path.name}: not in the manifest")
+    found = [f"{name}/{path.name}" for name in TABLES for path in sorted((snapshot / name).glob("*"))]
+    faults = [f"{name}: not in the manifest" for name in found if name not in listed]
     for name, entry in listed.items():
         faults += _file_faults(snapshot, name, entry)
     return faults or _conservation_faults(snapshot)

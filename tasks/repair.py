@@ -21,7 +21,9 @@ FIELDS = ("title", "byline", "text")
 _PLAIN = re.compile(r"[\t\n -%'-~]*")  # printable ASCII without the ampersand, which may begin an entity
 # What ftfy may change in text that is not mojibake: entities, controls, line breaks, byte order marks, ligatures, and the
 # invisible characters of ftfy.chardata.CONTROL_CHARS
-_SPECIAL = re.compile("[&\0-\x08\x0b-\x1f\x7f-\x9f\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\u2028\u2029\u206a-\u206f\ufb00-\ufb06\ufeff\ufff9-\ufffc\ud800-\udfff]")
+_SPECIAL = re.compile(
+    "[&\0-\x08\x0b-\x1f\x7f-\x9f\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\u2028\u2029\u206a-\u206f\ufb00-\ufb06\ufeff\ufff9-\ufffc\ud800-\udfff]"
+)
 _WIDE = re.compile("[\u3000\uff01-\uffef]")
 _TOKEN = re.compile(r"\s+|\S+")
 _MOST_TOKENS = 600  # beyond, a line's edits are not told apart: the comparison is quadratic

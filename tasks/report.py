@@ -83,7 +83,18 @@ def _gates(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _duplicates(snapshot: Path) -> str:
-    columns = ["story_id", "raw_id", "relation", "duplicate_of", "probability", "jaccard", "weighted_jaccard", "coverage", "evidence", "reason"]
+    columns = [
+        "story_id",
+        "raw_id",
+        "relation",
+        "duplicate_of",
+        "probability",
+        "jaccard",
+        "weighted_jaccard",
+        "coverage",
+        "evidence",
+        "reason",
+    ]
     found = pq.read_table(snapshot / "decisions", columns=columns, filters=pc.field("outcome") == "duplicate")
     if not len(found):
         return "<p>None.</p>"

@@ -57,8 +57,19 @@ PASSAGE = _struct(text=pa.string(), other_text=pa.string())
 
 _COLUMNS = (
     # -- identity: what a record is and where it was read
-    Column("story_id", pa.string(), NEVER, "hash of raw_uri, the record's bytes and the count of equal records before it in its file", "32 hex digits"),
-    Column("raw_id", pa.string(), NEVER, "the record's own id, else the file's stem, with #n (from 0) in files of many records; need not be unique"),
+    Column(
+        "story_id",
+        pa.string(),
+        NEVER,
+        "hash of raw_uri, the record's bytes and the count of equal records before it in its file",
+        "32 hex digits",
+    ),
+    Column(
+        "raw_id",
+        pa.string(),
+        NEVER,
+        "the record's own id, else the file's stem, with #n (from 0) in files of many records; need not be unique",
+    ),
     Column("raw_uri", pa.string(), NEVER, "path of the raw file below the raw root, '/'-separated, percent-encoded"),
     Column("raw_sha256", pa.string(), "when the file could not be read", "SHA-256 of the record's own bytes as read", "64 hex digits"),
     Column("raw_state", pa.string(), NEVER, "present, or vanished when the raw file is gone and its records are kept"),
@@ -102,11 +113,25 @@ _COLUMNS = (
     Column("relation", pa.string(), "in kept and quarantined rows", "exact, near or derivative: what the row is to the kept story"),
     Column("duplicate_of", pa.string(), "in kept and quarantined rows", "story_id of the kept story this row repeats"),
     Column("cluster_id", pa.string(), "in quarantined rows", "story_id of the kept story of the cluster, also when it is alone"),
-    Column("probability", pa.float64(), "in kept and quarantined rows", "estimated probability that row and kept story are one story", "0-1"),
+    Column(
+        "probability", pa.float64(), "in kept and quarantined rows", "estimated probability that row and kept story are one story", "0-1"
+    ),
     Column("jaccard", pa.float64(), "in kept and quarantined rows", "Jaccard similarity of the two texts' sets of shingles", "0-1"),
     Column("containment", pa.float64(), "in kept and quarantined rows", "share of the row's shingles found in the kept story", "0-1"),
-    Column("weighted_jaccard", pa.float64(), "in kept and quarantined rows", "Jaccard similarity of the two texts' sets of terms, weighted by rarity", "0-1"),
-    Column("coverage", pa.float64(), "in kept and quarantined rows", "share of the row's sentences whose rare terms mostly stand in the kept story", "0-1"),
+    Column(
+        "weighted_jaccard",
+        pa.float64(),
+        "in kept and quarantined rows",
+        "Jaccard similarity of the two texts' sets of terms, weighted by rarity",
+        "0-1",
+    ),
+    Column(
+        "coverage",
+        pa.float64(),
+        "in kept and quarantined rows",
+        "share of the row's sentences whose rare terms mostly stand in the kept story",
+        "0-1",
+    ),
     Column(
         "evidence",
         _list(PASSAGE),
@@ -119,10 +144,14 @@ _COLUMNS = (
     # -- fingerprint: what matching needs of a story
     Column("text_hash", pa.binary(16), "in a faulty record", "hash of the cleaned text: equal texts, equal hash", "128 bits"),
     Column("shingles", _list(pa.uint64()), NEVER, "sorted distinct hashes of the word shingles", "64 bits each"),
-    Column("signature", _list(pa.uint32()), NEVER, "tier 1: MinHash signature, as datasketch.MinHash(scheme='affine32') has it", "32 bits each"),
+    Column(
+        "signature", _list(pa.uint32()), NEVER, "tier 1: MinHash signature, as datasketch.MinHash(scheme='affine32') has it", "32 bits each"
+    ),
     Column("terms", _list(pa.uint64()), NEVER, "sorted distinct hashes of the rare terms", "64 bits each"),
     Column("weights", _list(pa.float32()), NEVER, "weight of each of terms"),
-    Column("sketch", _list(pa.uint32()), NEVER, "tier 2: weighted MinHash, one sampled term (upper half of its hash) a sample", "32 bits each"),
+    Column(
+        "sketch", _list(pa.uint32()), NEVER, "tier 2: weighted MinHash, one sampled term (upper half of its hash) a sample", "32 bits each"
+    ),
     # -- the ledger
     Column("size", pa.int64(), NEVER, "size of the raw file", "bytes"),
     Column("modified_ns", pa.int64(), NEVER, "modification time of the raw file", "ns since 1970, UTC"),
@@ -150,14 +179,10 @@ STRIPPED = schema(*REPAIRED.names, "word_count", "removed")
 CHECKED = STRIPPED
 FINGERPRINTED = schema(*CHECKED.names, "text_hash", "shingles", "signature", "terms", "weights", "sketch")
 
-STORIES = schema(
-    *("story_id", "raw_id", "raw_uri"), *_STORY, "word_count", "cluster_id", "copies", "copy_sources", "repairs", "removed"
-)
+STORIES = schema(*("story_id", "raw_id", "raw_uri"), *_STORY, "word_count", "cluster_id", "copies", "copy_sources", "repairs", "removed")
 DUPLICATES = STORIES
 QUARANTINE = schema("story_id", "raw_id", "raw_uri", "place", "kind", *_FAULT, "text")
-DECISIONS = schema(
-    *("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "outcome", "stage", "reason"), *_SCORES, "recipe"
-)
+DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "outcome", "stage", "reason"), *_SCORES, "recipe")
 INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "shards")
 TABLES = {"stories": STORIES, "duplicates": DUPLICATES, "quarantine": QUARANTINE, "decisions": DECISIONS, "inputs": INPUTS}
 

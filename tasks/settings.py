@@ -82,7 +82,9 @@ class Near(Section):
     rows: Count = Field(4, description="rows of a band")
     jaccard: Share = Field(0.5, description="shingle similarity from which two texts are one copy")
     containment: Share = Field(0.8, description="share of the shorter text's shingles found in the longer from which it is a cut of it")
-    details: Share = Field(0.6, description="share of the shorter text's figures and names that a near copy must have too: a template has others")
+    details: Share = Field(
+        0.6, description="share of the shorter text's figures and names that a near copy must have too: a template has others"
+    )
 
 
 class Derivative(Section):
@@ -95,6 +97,7 @@ class Derivative(Section):
     equal_samples: Share = Field(0.08, description="share of equal samples below which a proposed pair is a chance meeting, not read")
     weighted_jaccard: Share = Field(0.11, description="weighted Jaccard of the rare terms below which a pair is no rewrite")
     min_terms: Count = Field(20, description="rare terms below which a text is too short to be judged a rewrite or its source")
+    same_source: bool = Field(False, description="look for rewrites within one source too, e.g. when it names the aggregator")
     probability: Share = Field(0.5, description="probability from which a pair is judged a rewrite")
 
 

@@ -23,14 +23,16 @@ log = logging.getLogger("copydesk")
 
 
 @task(name="stage", task_run_name="{stage}-{name}", cache_policy=NO_CACHE)
-def _stage(stage: str, name: str, pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _stage(stage: str, name: str, pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ARG001 - stage and name are for the name of the task run
     return pool.submit(function, *arguments).result()
 
 
 _stage_on_storage = _stage.with_options(retries=2, retry_delay_seconds=[1, 5])
 
 
-def each(stage: str, pool: Executor, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Result]:
+def each(
+    stage: str, pool: Executor, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False
+) -> list[Result]:
     """One task for each call of the function, run by the pool; results in the order of the calls.
 
     `storage`: the calls read raw files or write the snapshot, so that trying again may help.

@@ -50,7 +50,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
 
 
 @pytest.mark.parametrize("overrides", [("run.workers=1",), ("run.workers=4", "run.shard_rows=7"), ("run.shard_bytes=20000",)])
-def test_same_files_whatever_the_workers_and_shards(scratch: tuple[Path, dict[str, str]], tmp_path: Path, overrides: tuple[str, ...]) -> None:
+def test_same_files_whatever_the_workers_and_shards(
+    scratch: tuple[Path, dict[str, str]], tmp_path: Path, overrides: tuple[str, ...]
+) -> None:
     raw, expected = scratch
     run(raw, tmp_path / "curated", *overrides)
     assert files(tmp_path / "curated") == expected
@@ -87,7 +89,9 @@ def test_a_changed_file_supersedes_its_records_and_a_vanished_one_keeps_them(tmp
     run(raw, curated)
     decisions = pq.read_table(curated / "latest" / "decisions").to_pylist()
     assert {(row["raw_id"], row["raw_state"]) for row in decisions} == {
-        (STORIES[5]["id"], "present"), (STORIES[10]["id"], "vanished"), (STORIES[11]["id"], "vanished"),
+        (STORIES[5]["id"], "present"),
+        (STORIES[10]["id"], "vanished"),
+        (STORIES[11]["id"], "vanished"),
     }
     run(raw, curated, prune=True)
     assert [row["raw_id"] for row in pq.read_table(curated / "latest" / "decisions").to_pylist()] == [STORIES[5]["id"]]

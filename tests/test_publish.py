@@ -43,14 +43,19 @@ def snapshot(home: Path, shards: list[list[int]], file_rows: int, parent: Path |
     home.mkdir()
     stories = [
         {
-            "story_id": story, "source": f"s{n % 3}", "text": f"Text {n}", "raw_uri": "f.jsonl",
+            "story_id": story,
+            "source": f"s{n % 3}",
+            "text": f"Text {n}",
+            "raw_uri": "f.jsonl",
             "published_at": None if n % 5 == 0 else datetime(2025, 1 + n % 2, 1 + n % 28, tzinfo=UTC),
         }
         for n, story in enumerate(IDS)
     ]
     decisions = [
-        {"story_id": story, "raw_uri": "f.jsonl", "outcome": "quarantined"} if n % 10 == 9
-        else {"story_id": story, "raw_uri": "f.jsonl", "outcome": "duplicate", "cluster_id": IDS[n - 1], "duplicate_of": IDS[n - 1]} if n % 4 == 3
+        {"story_id": story, "raw_uri": "f.jsonl", "outcome": "quarantined"}
+        if n % 10 == 9
+        else {"story_id": story, "raw_uri": "f.jsonl", "outcome": "duplicate", "cluster_id": IDS[n - 1], "duplicate_of": IDS[n - 1]}
+        if n % 4 == 3
         else {"story_id": story, "raw_uri": "f.jsonl", "outcome": "kept", "cluster_id": story}
         for n, story in enumerate(IDS)
     ]

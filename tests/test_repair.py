@@ -79,8 +79,14 @@ def test_apply_refuses_a_text_that_the_repairs_are_not_of() -> None:
 
 def test_the_stage_keeps_rows_and_leaves_faulty_ones_alone() -> None:
     row = dict.fromkeys(INGESTED.names) | {
-        "story_id": "0", "raw_id": "a", "raw_uri": "a", "raw_state": "present", "place": "file", "kind": "record",
-        "title": "CafÃ©", "text": "Der BÃ¼rger\nAlles gut.",
+        "story_id": "0",
+        "raw_id": "a",
+        "raw_uri": "a",
+        "raw_state": "present",
+        "place": "file",
+        "kind": "record",
+        "title": "CafÃ©",
+        "text": "Der BÃ¼rger\nAlles gut.",
     }
     faulty = row | {"story_id": "1", "stage": "ingest", "reason": "binary"}
     table = conform(pa.Table.from_pylist([row, faulty], schema=INGESTED), INGESTED)
@@ -88,8 +94,11 @@ def test_the_stage_keeps_rows_and_leaves_faulty_ones_alone() -> None:
     assert mended.schema.equals(REPAIRED, check_metadata=True)
     first, second = mended.to_pylist()
     assert (first["title"], first["text"]) == ("Café", "Der Bürger\nAlles gut.")
-    assert [(edit["field"], edit["before"], edit["after"]) for edit in first["repairs"]] == [("title", "CafÃ©", "Café"), ("text", "BÃ¼rger", "Bürger")]
-    assert apply(row["title"], first["repairs"], "title") == first["title"]
+    assert [(edit["field"], edit["before"], edit["after"]) for edit in first["repairs"]] == [
+        ("title", "CafÃ©", "Café"),
+        ("text", "BÃ¼rger", "Bürger"),
+    ]
+    assert apply("CafÃ©", first["repairs"], "title") == first["title"]
     assert (second["text"], second["repairs"]) == (faulty["text"], [])
 
 

@@ -56,7 +56,9 @@ def test_settings_are_frozen_and_described() -> None:
 
 def test_the_recipe_holds_what_can_change_a_row_and_nothing_else() -> None:
     plain = recipe.recipe_hash(recipe.recipe(load()))
-    assert plain == recipe.recipe_hash(recipe.recipe(load(None, ["run.workers=7", "run.shard_rows=3", "publish.file_rows=1000", "gate.rates_from=5"])))
+    assert plain == recipe.recipe_hash(
+        recipe.recipe(load(None, ["run.workers=7", "run.shard_rows=3", "publish.file_rows=1000", "gate.rates_from=5"]))
+    )
     for section in set(Settings.model_fields) - recipe.NOT_IN_RECIPE:
         assert section in recipe.recipe(load())["settings"]
     assert plain != recipe.recipe_hash(recipe.recipe(load(None, ["near.jaccard=0.55"])))

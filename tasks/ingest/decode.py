@@ -25,11 +25,13 @@ WIDER = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-_DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE)
+_DECLARED = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE
+)
 _DETECTION_BYTES = 200_000
 
 
-class NotText(ValueError):
+class NotTextError(ValueError):
     """Bytes that are no text; `reason` is the term for the quarantine."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -44,7 +46,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
     declarations are often wrong. For pure ASCII the declaration decides (ISO-2022 and HZ hide in seven bits).
 
     Raises:
-        NotText: the bytes are binary, or hold NUL.
+        NotTextError: the bytes are binary, or hold NUL.
     """
     for mark, charset in BOMS:
         if data.startswith(mark):
@@ -57,11 +59,13 @@ def decode(data: bytes, declared: str | None = None) -> str:
     else:
         text = _strictly(data, "utf-8") or _strictly(data, named)
     if b"\0" in data and not (text is None and (named := _detected(data)) and named.startswith("utf-")):
-        raise NotText(*(("binary", "the bytes are no text in any charset") if text is None else ("nul_bytes", "the text holds NUL bytes")))
+        raise NotTextError(
+            *(("binary", "the bytes are no text in any charset") if text is None else ("nul_bytes", "the text holds NUL bytes"))
+        )
     if text is None:
         text = data.decode(_detected(data) or "cp1252", "replace")
     if _is_binary(text):
-        raise NotText("binary", "the bytes are no text in any charset")
+        raise NotTextError("binary", "the bytes are no text in any charset")
     return text
 
 

@@ -7,12 +7,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 # trafilatura takes no date after this one for a publication date; its default is the current time, which would make the
 # same page give other dates on other days
 LATEST_DATE = "2099-12-31"
-DATED = ("article:published_time", "og:published_time", "datepublished", "date", "dc.date", "dc.date.issued", "parsely-pub-date", "pubdate", "sailthru.date")
+DATED = (
+    "article:published_time",
+    "og:published_time",
+    "datepublished",
+    "date",
+    "dc.date",
+    "dc.date.issued",
+    "parsely-pub-date",
+    "pubdate",
+    "sailthru.date",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ def read_page(html: str, focus: str) -> Page:
     if found is None:
         return Page("", None, None, None, None, exact_date, language)
     # trafilatura joins the names of several authors with "; "
+    found = cast(Any, found)
     byline = found.author.replace("; ", ", ") if found.author else None
     return Page(found.text or "", found.title, byline, found.sitename, found.url, exact_date or found.date, language)
 

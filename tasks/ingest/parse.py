@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from tasks import dates, settings
-from tasks.ingest.decode import NotText, declared_charset, decode
+from tasks.ingest.decode import NotTextError, declared_charset, decode
 from tasks.ingest.html import page_text, read_page
 from tasks.schema import INGESTED, conform
 
@@ -22,7 +23,7 @@ _EDGES = " \t\x1c\x1d\x1e\x1f\u3000\u200b\ufeff"
 _WRAP_WIDTHS = range(50, 101)
 
 
-class Unusable(ValueError):
+class UnusableError(ValueError):
     """A record without a story; `reason` is the term for the quarantine, `text` what can be shown."""
 
     def __init__(self, reason: str, detail: str, text: str = "") -> None:
@@ -38,10 +39,15 @@ def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -
         row |= {"raw_id": record["stem"], "raw_state": states[record["raw_uri"]], "text": ""}
         try:
             if record["reason"]:
-                raise Unusable(record["reason"], record["detail"], record["record"].decode("utf-8", "replace"))
+                raise UnusableError(record["reason"], record["detail"], record["record"].decode("utf-8", "replace"))
             row |= _story(record["record"], record["form"], ingest)
-        except (Unusable, NotText) as error:
-            row |= {"stage": "ingest", "reason": error.reason, "detail": str(error), "text": paragraphs(getattr(error, "text", "")).replace("\0", "\ufffd")}
+        except (UnusableError, NotTextError) as error:
+            row |= {
+                "stage": "ingest",
+                "reason": error.reason,
+                "detail": str(error),
+                "text": paragraphs(getattr(error, "text", "")).replace("\0", "\ufffd"),
+            }
             if record["form"] == "json":
                 row |= _own_id(record["record"], ingest.columns.id)
         rows.append({name: _sound(value) if isinstance(value, str) else value for name, value in row.items()})
@@ -58,7 +64,7 @@ def paragraphs(text: str) -> str:
     lines = [line.strip(_EDGES) if line.strip() else "" for line in _LINE_END.split(text)]
     width = max((len(line) for line in lines), default=0)
     if width in _WRAP_WIDTHS:
-        pairs = [_wrapped(a, b, width) for a, b in zip(lines, lines[1:], strict=False) if a and b]
+        pairs = [_wrapped(a, b, width) for a, b in pairwise(lines) if a and b]
         if sum(pairs) >= 4 and sum(pairs) >= 0.8 * len(pairs):
             return "\n".join(_unwrap(lines, width))
     return "\n".join(line for line in lines if line)
@@ -85,14 +91,14 @@ def _story(data: bytes, form: str, ingest: settings.Ingest) -> dict[str, Any]:
     """The story's columns of one record.
 
     Raises:
-        Unusable, NotText: there is no story in it.
+        UnusableError, NotTextError: there is no story in it.
     """
     if form == "html":
         return _from_page(decode(data, declared_charset(data)), ingest, {})
     if form == "text":
         text = paragraphs(decode(data))
         if not text:
-            raise Unusable("empty", "the file holds no text")
+            raise UnusableError("empty", "the file holds no text")
         return {"text": text}
     return _from_object(_json_object(data), ingest)
 
@@ -101,9 +107,9 @@ def _json_object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(decode(data))
     except (json.JSONDecodeError, RecursionError) as error:
-        raise Unusable("malformed_json", f"not JSON: {error}", data.decode("utf-8", "replace")) from error
+        raise UnusableError("malformed_json", f"not JSON: {error}", data.decode("utf-8", "replace")) from error
     if not isinstance(value, dict):
-        raise Unusable("wrong_type", f"a record must be a JSON object, this is {_kind(value)}", json.dumps(value, ensure_ascii=False))
+        raise UnusableError("wrong_type", f"a record must be a JSON object, this is {_kind(value)}", json.dumps(value, ensure_ascii=False))
     return value
 
 
@@ -115,14 +121,14 @@ def _from_object(record: dict[str, Any], ingest: settings.Ingest) -> dict[str, A
     if values["id"] is not None:
         row["raw_id"] = _line(str(values["id"])) if isinstance(values["id"], str | int | float) else None
         if not row["raw_id"]:
-            raise Unusable("wrong_type", f"id must be text or a number, this is {_kind(values['id'])}", shown)
+            raise UnusableError("wrong_type", f"id must be text or a number, this is {_kind(values['id'])}", shown)
     for name in ("text", "html", "title", "byline", "source", "url", "language"):
         if name == "byline" and isinstance(values[name], list) and all(isinstance(item, str) for item in values[name]):
             values[name] = ", ".join(values[name])
         if values[name] is not None and not isinstance(values[name], str):
-            raise Unusable("wrong_type", f"{name} must be text, this is {_kind(values[name])}", shown)
+            raise UnusableError("wrong_type", f"{name} must be text, this is {_kind(values[name])}", shown)
     if "\0" in "".join(value for value in values.values() if isinstance(value, str)):
-        raise Unusable("nul_bytes", "the record holds NUL characters", shown)
+        raise UnusableError("nul_bytes", "the record holds NUL characters", shown)
     row |= {name: _line(values[name]) for name in ("title", "byline", "source", "url")}
     row["language"] = _language(values["language"])
     row |= _date(values["published_at"])
@@ -131,7 +137,7 @@ def _from_object(record: dict[str, Any], ingest: settings.Ingest) -> dict[str, A
     text = paragraphs(values["text"] or "")
     if not text:
         known = ", ".join(sorted(str(name) for name in record)[:12])
-        raise Unusable("no_text", f"no text and no html; the record has: {known}"[:300], shown)
+        raise UnusableError("no_text", f"no text and no html; the record has: {known}"[:300], shown)
     row["text"] = text
     row["source"] = row["source"] or _host(row["url"])
     return row
@@ -142,7 +148,7 @@ def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dic
     page = read_page(html, ingest.html_focus)
     text = paragraphs(page.text)
     if not text:
-        raise Unusable("no_story", "no story found in the page", page_text(html))
+        raise UnusableError("no_story", "no story found in the page", page_text(html))
     row: dict[str, Any] = {"title": _line(page.title), "byline": _line(page.byline), "source": _line(page.source), "url": _line(page.url)}
     row |= {"language": _language(page.language), "text": text} | _date(page.published_at)
     row |= {name: value for name, value in known.items() if value is not None}
@@ -154,7 +160,7 @@ def _own_id(data: bytes, names: tuple[str, ...]) -> dict[str, Any]:
     """The record's id, where one can be read from a record that is otherwise unusable."""
     try:
         own = _first(_json_object(data), names)
-    except (Unusable, NotText):
+    except (UnusableError, NotTextError):
         return {}
     return {"raw_id": _line(str(own))} if isinstance(own, str | int) and _line(str(own)) else {}
 
@@ -166,7 +172,7 @@ def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def _date(value: Any) -> dict[str, Any]:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-        raise Unusable("wrong_type", f"published_at must be text or a number, this is {_kind(value)}")
+        raise UnusableError("wrong_type", f"published_at must be text or a number, this is {_kind(value)}")
     found = dates.parse(value) if isinstance(value, str) else _from_epoch(value) if value is not None else None
     return {"published_at": found[0], "published_precision": found[1]} if found else {}
 

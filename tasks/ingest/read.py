@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from tasks.ingest.decode import BOMS, decode
@@ -34,7 +35,7 @@ class Record:
     detail: str | None = None
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The rest of a file that cannot be read; `reason` is the term for the quarantine."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -47,13 +48,13 @@ def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
     count = 0
     try:
         if file.fault:
-            raise Unreadable(*file.fault)
+            raise UnreadableError(*file.fault)
         for record in _READERS[file.format](file, max_bytes):
             count += 1
             yield record
         if not count:
-            raise Unreadable("empty", "the file holds no record")
-    except Unreadable as error:
+            raise UnreadableError("empty", "the file holds no record")
+    except UnreadableError as error:
         rest = f"rest of the file, after {count} records" if count else "file"
         yield Record(rest, "none", b"", None, "file", error.reason, str(error))
 
@@ -61,7 +62,7 @@ def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
 def file_sha256(path: str) -> str | None:
     """SHA-256 of a file, None when it cannot be read."""
     try:
-        with open(path, "rb") as stream:
+        with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None
@@ -76,12 +77,12 @@ def _opened(file: RawFile) -> Iterator[BinaryIO]:
     """The unpacked bytes of a file.
 
     Raises:
-        Unreadable: the file cannot be opened, or what is read from it turns out to be damaged.
+        UnreadableError: the file cannot be opened, or what is read from it turns out to be damaged.
     """
     import zstandard
 
     try:
-        with open(file.path, "rb") as raw:
+        with Path(file.path).open("rb") as raw:
             if file.packing == ".gz":
                 yield cast(BinaryIO, gzip.GzipFile(fileobj=raw))  # buffers by itself: one more buffer loses the last good lines
             elif file.packing == ".zst":
@@ -89,9 +90,9 @@ def _opened(file: RawFile) -> Iterator[BinaryIO]:
             else:
                 yield raw
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        raise Unreadable("damaged_archive", f"{file.packing[1:]} data cannot be unpacked: {error}") from error
+        raise UnreadableError("damaged_archive", f"{file.packing[1:]} data cannot be unpacked: {error}") from error
     except OSError as error:
-        raise Unreadable("unreadable", f"the file cannot be read: {error.strerror or error}") from error
+        raise UnreadableError("unreadable", f"the file cannot be read: {error.strerror or error}") from error
 
 
 def _whole(file: RawFile, max_bytes: int) -> Iterator[Record]:
@@ -181,7 +182,7 @@ def _json(file: RawFile, max_bytes: int) -> Iterator[Record]:
                 place = f"record {number}" if prefix or number else "file"
                 yield _record(place, "json", json.dumps(value).encode())
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise Unreadable("malformed_json", f"not JSON from here on: {error}"[:300]) from error
+            raise UnreadableError("malformed_json", f"not JSON from here on: {error}"[:300]) from error
 
 
 class _Metered:
@@ -199,7 +200,7 @@ class _Metered:
         data, self._head = self._head or self._stream.read(size), b""
         self.spent += len(data)
         if self.spent > self._most + (1 << 16):
-            raise Unreadable("too_large", f"a record of more than {self._most:,} bytes (ingest.max_record_bytes)")
+            raise UnreadableError("too_large", f"a record of more than {self._most:,} bytes (ingest.max_record_bytes)")
         return data
 
 
@@ -246,7 +247,9 @@ def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
             elif row:
                 data = delimiter.join(row).encode("utf-8" if wide else "latin-1")
                 detail = f"{len(row)} cells, the header has {len(header)}"
-                yield Record(f"row {number}", "text", data[:HEAD_BYTES], hashlib.sha256(data).hexdigest(), "record", "malformed_row", detail)
+                yield Record(
+                    f"row {number}", "text", data[:HEAD_BYTES], hashlib.sha256(data).hexdigest(), "record", "malformed_row", detail
+                )
 
 
 def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
@@ -267,7 +270,7 @@ def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
                         yield _record(f"row {number}", "json", data)
                     number += 1
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
+            raise UnreadableError("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
 
 
 def _plain(value: Any) -> Any:

@@ -30,7 +30,9 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
         held: set[int] = set()
         for number, record in enumerate(records(file, max_record_bytes)):
             sha256 = record.sha256 or (digest if record.kind == "file" else None)
-            held.add(shards.add(_row(file, record, sha256, equal[sha256], None if record.place == "file" or record.kind == "file" else number)))
+            held.add(
+                shards.add(_row(file, record, sha256, equal[sha256], None if record.place == "file" or record.kind == "file" else number))
+            )
             equal[sha256] += 1
         rows.append(
             {

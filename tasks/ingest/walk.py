@@ -87,38 +87,34 @@ def batches(files: Iterable[RawFile], rows: int, size: int) -> Iterator[tuple[Ra
         yield tuple(batch)
 
 
-def _entries(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, None | str | tuple[str, str]]]:
+def _entries(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, str | tuple[str, str] | None]]:
     """(path, None) to ingest, (path, why) to skip, (path, (reason, detail)) for what cannot be read."""
     try:
-        names = sorted(os.listdir(folder))
+        paths = sorted(folder.iterdir())
     except OSError as error:
         if folder == above[0]:
             raise
         yield folder, ("unreadable_folder", str(error.strerror))
         return
-    for name in names:
-        path = folder / name
-        if name.startswith("."):
-            yield path, "hidden"
-            continue
-        if path.is_symlink():
-            try:
-                target = path.resolve(strict=True)
-            except (OSError, RuntimeError) as error:
-                yield path, ("broken_link", f"the link leads nowhere: {error.__class__.__name__}")
-                continue
-            if not target.is_relative_to(above[0]):
-                yield path, "link out of the root"
-                continue
-            if target in above:
-                yield path, ("link_loop", "the link leads to a folder that holds it")
-                continue
-        if path.is_dir():
+    for path in paths:
+        why_not = "hidden" if path.name.startswith(".") else _link_fault(path, above) if path.is_symlink() else None
+        if why_not:
+            yield path, why_not
+        elif path.is_dir():
             yield from _entries(path, (*above, path.resolve()))
-        elif path.is_file():
-            yield path, None
         else:
-            yield path, "not a file"
+            yield path, None if path.is_file() else "not a file"
+
+
+def _link_fault(link: Path, above: tuple[Path, ...]) -> str | tuple[str, str] | None:
+    """Why a link is not followed: out of the root (to skip), to nothing, or round in a circle (a fault)."""
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        return "broken_link", f"the link leads nowhere: {error.__class__.__name__}"
+    if not target.is_relative_to(above[0]):
+        return "link out of the root"
+    return ("link_loop", "the link leads to a folder that holds it") if target in above else None
 
 
 def _known_name(name: str) -> tuple[str, str, str] | None:
@@ -127,9 +123,9 @@ def _known_name(name: str) -> tuple[str, str, str] | None:
     for suffix in PACKINGS:
         if name.lower().endswith(suffix):
             base, packing = name[: -len(suffix)], suffix
-    stem, suffix = os.path.splitext(base)
-    form = FORMATS.get(suffix.lower())
-    return (stem, form, packing) if form else None
+    path = PurePosixPath(base)
+    form = FORMATS.get(path.suffix.lower())
+    return (path.stem, form, packing) if form else None
 
 
 def _readable(name: str) -> str:

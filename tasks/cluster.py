@@ -1,0 +1,327 @@
+"""Clustering: which story is kept, and which rows it stands for.
+
+Clusters are anchored. In every component of pairs judged to be one story, the best member by the keeping policy is the
+anchor; members judged a duplicate of the anchor itself join it (pairs that matching did not propose are judged here);
+the rest starts again. So a chain of resemblances alone never merges two stories.
+
+The policy: a rewrite never wins over its source. Among copies of one text, of one source the latest complete version
+stands; among sources the one that published first wins. Ties: hash of the text, then story_id.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks import schema, settings, verdict
+from tasks.verdict import Judgement, stories
+
+_SMALL = (
+    *("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "stage", "reason"),
+    *("source", "published_at", "published_precision", "word_count", "text_hash"),
+)
+_COPY = ("exact", "near")
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Where the decisions are; rows by outcome, records of the largest cluster, and pairs that were judged here."""
+
+    decisions_file: Path
+    kept: int
+    duplicates: int
+    quarantined: int
+    largest: int
+    judged_late: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """What the policy knows of a story. published: UTC us, the largest int64 when unknown."""
+
+    story_id: str
+    source: str
+    published: int
+    words: int
+    text_hash: bytes
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One duplicate: the story that stands for it, the verdict on the two, and the step of the policy that decided."""
+
+    kept: str
+    judgement: Judgement
+    reason: str
+
+
+Pair = tuple[str, str]
+Links = defaultdict[str, dict[str, Judgement]]
+"""Judgements by story and other story, both ways."""
+UNKNOWN = int(np.iinfo(np.int64).max)
+
+
+def cluster(
+    judged: Sequence[Path],
+    shards: Sequence[Path],
+    out: Path,
+    recipe: str,
+    near: settings.Near,
+    derivative: settings.Derivative,
+    policy: settings.Cluster,
+) -> Clustered:
+    """Write DECISIONS: one row for every row of the shards, sorted by story_id.
+
+    Args:
+        judged: the files of `match.judge`.
+        shards: all FINGERPRINTED shards.
+        out: the Parquet file to write.
+        recipe: written into every row.
+
+    Raises:
+        ValueError: two rows have one story_id or one story number; a judged pair names a story that is in no shard.
+    """
+    table = pa.concat_tables([pq.read_table(shard, columns=list(_SMALL)) for shard in shards]).sort_by("story_id")
+    _unambiguous(table)
+    pairs = read_judged(judged)
+    members = _members(table, {story for pair in pairs for story in (pair.a, pair.b)})
+    late = 0
+
+    def judge(wanted: list[Pair]) -> list[Judgement]:
+        nonlocal late
+        late += len(wanted)
+        return verdict.judge_pairs([(stories.number(a), stories.number(b)) for a, b in wanted], shards, near, derivative)
+
+    standing = anchored(members, pairs, judge, policy.complete)
+    decisions = _decisions(table, standing, recipe)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(decisions, out, compression="zstd")
+    outcomes = {row["values"]: row["counts"] for row in pc.value_counts(decisions["outcome"]).to_pylist()}
+    sizes = pc.value_counts(decisions["cluster_id"].drop_null()).field("counts") if len(decisions) else pa.array([], pa.int64())
+    return Clustered(
+        out,
+        outcomes.get("kept", 0),
+        outcomes.get("duplicate", 0),
+        outcomes.get("quarantined", 0),
+        int(pc.max(sizes).as_py() or 0),
+        late,
+    )
+
+
+def read_judged(files: Iterable[Path]) -> list[Judgement]:
+    """The judgements of some files of `match.judge` that found one story."""
+    out = []
+    for file in files:
+        for row in pq.read_table(file, filters=[("relation", "!=", "")]).to_pylist():
+            passages = tuple((passage["text"], passage["other_text"]) for passage in row.pop("passages"))
+            out.append(Judgement(**row, passages=passages))
+    return out
+
+
+def anchored(
+    members: dict[str, Member], judged: Iterable[Judgement], judge: Callable[[list[Pair]], list[Judgement]], complete: float
+) -> dict[str, Standing]:
+    """The anchored clusters over some stories: for each duplicate, what stands for it. Stories without a standing are kept.
+
+    Args:
+        members: every story that a judgement names.
+        judged: the judgements there are; those that are missing are asked for when they decide something.
+        judge: gives the judgements of a list of pairs (a, b), a < b; called once a round for all components.
+        complete: share of the longest copy's words that a copy needs to count as complete.
+    """
+    known: Links = defaultdict(dict)
+    _learn(known, judged)
+    standing: dict[str, Standing] = {}
+    groups = components(members, known)
+    while groups:
+        anchors = [best(group, members, known, complete) for group in groups]
+        missing = [
+            _pair(anchor, other) for group, anchor in zip(groups, anchors, strict=True) for other in group if other not in known[anchor]
+        ]
+        missing = [(a, b) for a, b in missing if a != b]
+        if missing:  # what is learnt may show another anchor: choose again
+            _learn(known, judge(missing))
+            continue
+        rest: list[str] = []
+        for group, anchor in zip(groups, anchors, strict=True):
+            copies = _copies(group, known)
+            for other in group:
+                if other == anchor:
+                    continue
+                found = known[anchor][other]
+                if found.relation is None:
+                    rest.append(other)
+                else:
+                    standing[other] = Standing(anchor, found, _reason(members[other], members[anchor], found, copies, members, complete))
+        groups = components(rest, known)
+    return standing
+
+
+def _learn(known: Links, judgements: Iterable[Judgement]) -> None:
+    for judgement in judgements:
+        known[judgement.a][judgement.b] = known[judgement.b][judgement.a] = judgement
+
+
+def components(ids: Iterable[str], known: Links) -> list[list[str]]:
+    """Connected components of two stories or more among `ids`, by pairs judged one story; sorted, each sorted."""
+    from scipy.sparse import coo_array  # noqa: PLC0415 -- slow, and only here
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 -- slow, and only here
+
+    names = sorted(ids)
+    place = {name: i for i, name in enumerate(names)}
+    edges = [
+        (i, place[other]) for name, i in place.items() for other, j in known[name].items() if j.relation is not None and other in place
+    ]
+    if not edges:
+        return []
+    left, right = np.array(edges).T
+    graph = coo_array((np.ones(len(edges), np.int8), (left, right)), shape=(len(names), len(names)))
+    labels = connected_components(graph, directed=False)[1]
+    groups: defaultdict[int, list[str]] = defaultdict(list)
+    for name, label in zip(names, labels.tolist(), strict=True):
+        groups[label].append(name)
+    return sorted(group for group in groups.values() if len(group) > 1)
+
+
+def best(group: Sequence[str], members: dict[str, Member], known: Links, complete: float) -> str:
+    """The story of a group that the policy keeps."""
+    original = underived(group, known)
+    copies = _copies(original, known)
+    standing = {name for name in original if _is_complete(name, copies, members, complete)}
+    latest = [
+        name
+        for name in standing
+        if not any(
+            _same_source(members[other], members[name]) and _newer(members[other], members[name]) for other in copies[name] & standing
+        )
+    ]
+    return min(latest or standing, key=lambda name: (_first(name, copies, members), members[name].text_hash, name))
+
+
+def underived(group: Sequence[str], known: Links) -> list[str]:
+    """The members that are no rewrite of another one, nor a copy of such a rewrite; all of them if that leaves none."""
+    inside = set(group)
+    rewrites: set[str] = set()
+    sources: set[str] = set()
+    for name in group:
+        for other, judgement in known[name].items():
+            if judgement.relation == "derivative" and other in inside:
+                (sources if is_source(name, judgement) else rewrites).add(name)
+    copies = _copies(group, known)
+    also = {other for name in rewrites for other in copies[name] if other not in sources}
+    return [name for name in group if name not in rewrites | also] or [name for name in group if name not in rewrites] or list(group)
+
+
+def is_source(name: str, judgement: Judgement) -> bool:
+    """Is the named story the source in a judged pair of source and rewrite?"""
+    return (judgement.source_a >= 0.5) == (name == judgement.a)
+
+
+def _copies(group: Sequence[str], known: Links) -> dict[str, set[str]]:
+    """For each member the members judged to be the same copy."""
+    inside = set(group)
+    return {name: {other for other, j in known[name].items() if j.relation in _COPY and other in inside} for name in group}
+
+
+def _is_complete(name: str, copies: dict[str, set[str]], members: dict[str, Member], complete: float) -> bool:
+    return members[name].words >= complete * max((members[other].words for other in copies[name]), default=0)
+
+
+def _same_source(one: Member, other: Member) -> bool:
+    return one.source != "" and one.source == other.source
+
+
+def _newer(one: Member, other: Member) -> bool:
+    """Is `one` a later version?  Unknown times count as oldest; equal times are no versions of each other."""
+    return one.published != UNKNOWN and (other.published == UNKNOWN or one.published > other.published)
+
+
+def _first(name: str, copies: dict[str, set[str]], members: dict[str, Member]) -> int:
+    """When the story's source first published it, in any version."""
+    versions = [members[other].published for other in copies[name] if _same_source(members[other], members[name])]
+    return min([members[name].published, *versions])
+
+
+def _reason(
+    row: Member, kept: Member, judgement: Judgement, copies: dict[str, set[str]], members: dict[str, Member], complete: float
+) -> str:
+    """The first step of the policy that tells the two apart."""
+    if judgement.relation == "derivative":
+        return "source_of_derivative"
+    if row.words < complete * kept.words:
+        return "more_complete"
+    if _same_source(row, kept) and _newer(kept, row):
+        return "latest_version"
+    if _first(kept.story_id, copies, members) < _first(row.story_id, copies, members):
+        return "earlier"
+    return "tie"
+
+
+def _pair(one: str, other: str) -> Pair:
+    return (one, other) if one < other else (other, one)
+
+
+def _members(table: pa.Table, wanted: set[str]) -> dict[str, Member]:
+    chosen = table.filter(pc.is_in(table["story_id"], pa.array(sorted(wanted), pa.string())))
+    rows = chosen.select(["story_id", "source", "word_count", "text_hash"]).to_pylist()
+    out = {
+        row["story_id"]: Member(row["story_id"], row["source"] or "", int(at), row["word_count"], row["text_hash"])
+        for row, at in zip(rows, stories.times(chosen), strict=True)
+    }
+    if missing := sorted(wanted - set(out)):
+        raise ValueError(f"cluster: judged pairs name {len(missing)} stories that are in no shard, e.g. {missing[0]}; give all shards")
+    return out
+
+
+def _unambiguous(table: pa.Table) -> None:
+    numbers = stories.numbers(table["story_id"])
+    if len(np.unique(numbers)) < len(numbers):
+        raise ValueError("cluster: two rows have one story_id, or ids that agree in their first 16 digits; story_id must be a hash")
+
+
+def _decisions(table: pa.Table, standing: dict[str, Standing], recipe: str) -> pa.Table:
+    fault = table["reason"].to_pylist()
+    stage = table["stage"].to_pylist()
+    scores = []
+    for i, story_id in enumerate(table["story_id"].to_pylist()):
+        row: dict[str, Any] = dict.fromkeys(("stage", "reason", *schema.DECISIONS.names[8:]))
+        row["recipe"] = recipe
+        if fault[i] is not None:
+            row |= {"outcome": "quarantined", "stage": stage[i], "reason": fault[i]}
+        elif story_id not in standing:
+            row |= {"outcome": "kept", "cluster_id": story_id}
+        else:
+            row |= {"outcome": "duplicate", "stage": "cluster", **_verdict(story_id, standing[story_id])}
+        scores.append(row)
+    names = ("outcome", "stage", "reason", *schema.DECISIONS.names[8:])
+    fresh = pa.Table.from_pylist(scores, schema=schema.schema(*names))
+    for name in names:
+        table = table.drop_columns([name]) if name in table.column_names else table
+        table = table.append_column(name, fresh[name])
+    return schema.conform(table, schema.DECISIONS)
+
+
+def _verdict(story_id: str, standing: Standing) -> dict[str, Any]:
+    """The columns of a duplicate, seen from the row: `_a` is its own side when its id is the smaller."""
+    j = standing.judgement
+    first = story_id == j.a
+    return {
+        "reason": standing.reason,
+        "relation": j.relation,
+        "duplicate_of": standing.kept,
+        "cluster_id": standing.kept,
+        "probability": j.probability,
+        "jaccard": j.jaccard,
+        "containment": j.containment_a if first else j.containment_b,
+        "weighted_jaccard": j.weighted_jaccard,
+        "coverage": j.coverage_a if first else j.coverage_b,
+        "evidence": [{"text": t, "other_text": o} if first else {"text": o, "other_text": t} for t, o in j.passages],
+    }

@@ -1,0 +1,199 @@
+"""The command line as a user has it: exit codes, what is printed, no stack trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, copydesk
+
+pytestmark = pytest.mark.prefect
+
+
+def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
+    done = copydesk("--help")
+    assert done.returncode == 0
+    for verb in ("run", "explain", "clean", "rules", "verify", "path", "serve"):
+        assert f"\n    {verb}" in done.stdout
+    heavy = "import sys, flows.command_line; print([m for m in ('prefect', 'pyarrow', 'pydantic', 'rich', 'numpy') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+def test_the_sample_comes_out_as_its_page_says(sample_run: Path) -> None:
+    """raw/README.md tells what should become of every file; so it is."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(sample_run / "latest" / "decisions").to_pylist()
+    names = {row["story_id"]: row["raw_id"] for row in rows}
+    expected: dict[str, list[str]] = {}
+    for line in (ROOT / "raw" / "README.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("| `"):
+            continue
+        for name in _ids(cells[0]):
+            expected.setdefault(name, []).append(cells[2])
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        meant = {
+            "kept": "kept",
+            "quarantined": "quarantined",
+            "duplicate": f"duplicate of `{names.get(row['duplicate_of'], '')}`, {row['relation']}",
+        }
+        found.setdefault(row["raw_id"], []).append(meant[row["outcome"]])
+    for name, said in expected.items():
+        for outcome in said:
+            words = outcome.split(":")[0].split(" (")[0]
+            words = words.split(", decoded")[0].split(", encoding")[0].split(". A complete")[0]
+            if words.startswith("duplicate of the second version"):
+                words = "duplicate of `qo-9913`, near"
+            assert any(one == words or one.startswith(words) for one in found[name]), (name, words, found[name])
+
+
+def _ids(cell: str) -> list[str]:
+    """The raw_ids a row of raw/README.md speaks of: the record's, else the file's stem."""
+    quoted = cell.split("`")[1::2]
+    if "line" in cell:
+        return ["newsferry-2025-10-29#3" if "4th" in cell else "newsferry-2025-10-30"]
+    return quoted[1:] or [Path(quoted[0]).stem]
+
+
+def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("A story of one paragraph with enough words to stay.")
+    first = copydesk("run", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "= stories kept" in first.stdout
+    assert "Traceback" not in first.stderr
+    second = copydesk("run", cwd=tmp_path)
+    assert second.returncode == 0
+    assert second.stdout.startswith("nothing new: curated/latest is up to date")
+    assert len(list((tmp_path / "curated" / "snapshots").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--raw", "nowhere"], "raw folder nowhere: No such file or directory"),
+        (["run", "--set", "near.jaccard=7"], "near.jaccard = 7 is not allowed"),
+        (["run", "--settings", "none.toml"], "none.toml cannot be read"),
+        (["run", "--raw", "raw", "--accept", "nonsense"], "there is no such rule"),
+        (["run", "--workers", "0"], "run.workers = 0 is not allowed"),
+        (["explain", "x", "--curated", "nowhere"], "no snapshot under nowhere"),
+        (["verify", "--curated", "nowhere"], "no snapshot under nowhere"),
+        (["verify", "none", "--curated", "nowhere"], "no snapshot"),
+        (["path", "--curated", "nowhere"], "no snapshot under nowhere"),
+        (["clean", "nothing.txt"], "no file nothing.txt"),
+        (["clean", "Makefile"], "not a format that can be read"),
+        (["rules", "--set", "strip.rules=none.toml"], "none.toml cannot be read"),
+        (["fly"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
+    if arguments[0] == "run" and "--curated" not in arguments:
+        arguments = [*arguments, "--curated", str(tmp_path / "curated")]
+    done = copydesk(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_held_folder_ends_with_4(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("A story of one paragraph with enough words to stay.")
+    holder = "import sys, time; from pathlib import Path; from flows.curate import _held\nwith _held(Path(sys.argv[1])): print('held', flush=True); time.sleep(120)"
+    (tmp_path / "curated").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path / "curated")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PREFECT_LOGGING_LEVEL": "CRITICAL"},
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        done = copydesk("run", cwd=tmp_path)
+        process.kill()
+    assert done.returncode == 4, done.stderr
+    assert f"process {process.pid}" in done.stderr
+
+
+def test_output_that_cannot_be_written_ends_with_3(tmp_path: Path) -> None:
+    (tmp_path / "curated").write_text("a file where a folder must be")
+    done = copydesk("run", "--curated", tmp_path / "curated")
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_explain_tells_the_decision_the_evidence_and_the_lines(sample_run: Path) -> None:
+    done = copydesk("explain", "flood-barrier-leaked-report", "--curated", sample_run)
+    assert done.returncode == 0, done.stderr
+    for words in ("duplicate", "derivative", "probability", "LEAVE A REPLY", "- "):
+        assert words in done.stdout
+    records = [json.loads(line) for line in copydesk("explain", "qo-9913", "--curated", sample_run, "--json").stdout.splitlines()]
+    assert sorted(record["outcome"] for record in records) == ["duplicate", "kept"]
+    assert copydesk("explain", "nobody", "--curated", sample_run).returncode == 2
+
+
+def test_clean_shows_what_goes_and_why() -> None:
+    done = copydesk("clean", "raw/calder-daily/flood-barrier-leaked-report.txt")
+    assert done.returncode == 0, done.stderr
+    assert "- LEAVE A REPLY" in done.stdout
+    french = copydesk("clean", "raw/courrier-de-vauclair/boulangerie-cooperative.txt")
+    assert "PrÃ©s -> Saint-Elme-des-Prés" in french.stdout
+    as_json = [json.loads(line) for line in copydesk("clean", "raw/feeds/skerry-mail-export.csv", "--json").stdout.splitlines()]
+    assert [record["raw_id"] for record in as_json] == ["skm-3307", "skm-3312"]
+
+
+def test_rules_lists_every_rule_with_its_hits(sample_run: Path) -> None:
+    from tasks import boilerplate
+
+    done = copydesk("rules", "--curated", sample_run)
+    assert done.returncode == 0, done.stderr
+    hits = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in done.stdout.splitlines()[1:] if line[:1].isalpha()}
+    assert {rule.id for rule in boilerplate.load_rules()} <= set(hits)
+    assert sum(hits.values()) > 50
+
+
+def test_verify_and_path(sample_run: Path) -> None:
+    assert copydesk("verify", "--curated", sample_run).returncode == 0
+    path = Path(copydesk("path", "--curated", sample_run).stdout.strip())
+    assert path == (sample_run / "latest").resolve()
+    assert Path(copydesk("path", "stories", "--curated", sample_run).stdout.strip()) == path / "stories"
+
+
+def test_verify_of_a_damaged_snapshot_fails(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("A story of one paragraph with enough words to stay.")
+    assert copydesk("run", cwd=tmp_path).returncode == 0
+    next((tmp_path / "curated" / "latest" / "stories").iterdir()).unlink()
+    done = copydesk("verify", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "missing" in done.stdout
+
+
+def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
+    import signal
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.command_line", "run", "--curated", str(tmp_path / "curated")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        for _ in range(600):
+            if (tmp_path / "curated" / ".work").exists():
+                break
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "nothing was published" in stderr
+    assert "Traceback" not in stderr
+    assert not (tmp_path / "curated" / "latest").exists()
