@@ -116,7 +116,8 @@ def _run(chosen: argparse.Namespace) -> int:
     processes.warm_up()
     if not chosen.server and "PREFECT_API_URL" not in os.environ:
         _quiet_prefect()
-    from flows.curate import BusyError, UnusableError, curate
+    from flows.curate import UnusableError, curate
+    from flows.folder import BusyError
     from tasks.validate import SuiteError
 
     try:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import platform
-import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,6 +19,7 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import processes
+from flows.folder import held, work_folder
 from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, report, settings, validate
 from tasks.stages import each, local, log
 
@@ -32,10 +29,6 @@ JUDGED_AT_LEAST = 500  # proposed pairs that are worth a second process
 
 class UnusableError(ValueError):
     """The job cannot begin: wrong usage; the text says what to do."""
-
-
-class BusyError(RuntimeError):
-    """Another run holds the curated folder; the text says which."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def curate(
     spelled = recipe.recipe(knobs)
     target = Path(curated).absolute()
     target.mkdir(parents=True, exist_ok=True)
-    with _held(target), _work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
+    with held(target), work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
         started = datetime.now(UTC)
         suites = pool.submit(_load_suites, knobs.check, tuple(accept))
         before = _before(target)
@@ -105,42 +98,12 @@ def curate(
         decisions = _match(shards, knobs, recipe.recipe_hash(spelled), work, pool)
 
         draft, files = _write(decisions, shards, inputs, before, knobs, work, pool)
-        manifest = _manifest(files, before, counts, spelled, found, Path(raw), started)
+        manifest = _manifest(files, before, counts, spelled, found, Path(raw), started) | {"settings": knobs.model_dump(mode="json")}
         manifest = pool.submit(_judge, draft, manifest, before, knobs, frozenset(accept)).result()
         return _publish(target, draft, manifest)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _held(target: Path) -> Iterator[None]:
-    """Hold the curated folder: one run at a time."""
-    with (target / ".lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise BusyError(f"{target} is held by another run ({lock.read().strip() or 'unknown'}); wait for it or end it") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        lock.flush()
-        yield
-
-
-@contextmanager
-def _work_folder(target: Path) -> Iterator[Path]:
-    """An empty folder beside the snapshots; what a killed run left there is removed first."""
-    work = target / ".work"
-    shutil.rmtree(work, ignore_errors=True)
-    for folder in (work, target / "store"):
-        folder.mkdir(parents=True, exist_ok=True)
-    for draft in (target / "store").glob(".draft-*"):
-        draft.unlink()
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _load_suites(check: settings.Check, accept: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -28,7 +28,7 @@ def progress() -> Iterator[None]:
     propagate, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:
-        with shown if err.is_terminal else err:
+        with shown if err.is_terminal else nullcontext():
             yield
     finally:
         log.removeHandler(handler)

@@ -172,8 +172,8 @@ def _learn(known: Links, judgements: Iterable[Judgement]) -> None:
 
 def components(ids: Iterable[str], known: Links) -> list[list[str]]:
     """Connected components of two stories or more among `ids`, by pairs judged one story; sorted, each sorted."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- slow, and only here
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 -- slow, and only here
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
     names = sorted(ids)
     place = {name: i for i, name in enumerate(names)}

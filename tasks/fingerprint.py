@@ -28,8 +28,8 @@ def fingerprint(table: pa.Table, near: settings.Near, derivative: settings.Deriv
 
     Faulty rows (reason not null) get a null text_hash and empty lists, as do, the hash apart, texts without a term.
     """
-    from tasks.kernels import sketches  # noqa: PLC0415 -- numba takes 0.5 s to import
-    from tasks.kernels import terms as kernel  # noqa: PLC0415 -- numba takes 0.5 s to import
+    from tasks.kernels import sketches
+    from tasks.kernels import terms as kernel
 
     sound = schema.healthy(table).to_numpy(zero_copy_only=False)
     texts = table["text"].to_pylist()
@@ -64,7 +64,7 @@ def text_hash(text: str) -> bytes:
 @cache
 def permutations(count: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     """The permutations a and b of datasketch's scheme affine32: uint32[count] each."""
-    from datasketch import MinHash  # noqa: PLC0415 -- 0.8 s to import
+    from datasketch import MinHash
 
     a, b = MinHash(num_perm=count, seed=seed, scheme="affine32").permutations
     return np.ascontiguousarray(a, np.uint32), np.ascontiguousarray(b, np.uint32)
@@ -93,7 +93,7 @@ def minhash(signature: Any, field: pa.Field[Any]) -> Any:
     Raises:
         ValueError: the metadata does not say how the signature was made, names another scheme or hash, or another count.
     """
-    from datasketch import MinHash  # noqa: PLC0415 -- 0.8 s to import
+    from datasketch import MinHash
 
     made = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
     if made.get("scheme") != "affine32" or made.get("hash") != terms.HASH or int(made.get("permutations", "0")) != len(signature):

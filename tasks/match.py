@@ -90,7 +90,8 @@ def keys(shard: Path, out: Path, partitions: int, near: settings.Near, derivativ
     table = pq.read_table(shard, columns=["story_id", "published_at", "published_precision", "reason", "text_hash", "signature", "sketch"])
     table = table.filter(schema.healthy(table))
     story, published = stories.numbers(table["story_id"]), stories.times(table)
-    found = [_exact_keys(table["text_hash"]), *_band_keys(table, near, derivative)]
+    found = _band_keys(table, near, derivative)
+    found.append(_exact_keys(table["text_hash"], found[0][0][:: near.bands]))
     key = np.concatenate([keys for _, keys in found])
     rows = np.concatenate([rows for rows, _ in found])
     part = _partition(key, partitions)
@@ -105,17 +106,17 @@ def keys(shard: Path, out: Path, partitions: int, near: settings.Near, derivativ
     return files
 
 
-def _exact_keys(text_hash: pa.ChunkedArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    joined = b"".join(text_hash.to_pylist())
-    first = np.frombuffer(joined, "<u8")[::2]
-    return np.arange(len(first)), first ^ np.uint64(_EXACT)
+def _exact_keys(text_hash: pa.ChunkedArray[Any], rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """The given rows, those that have a signature, and a key of their text: texts without a word are no copies of each other."""
+    first = np.frombuffer(b"".join(text_hash.to_pylist()), "<u8")[::2]
+    return rows, first[rows] ^ np.uint64(_EXACT)
 
 
 def _band_keys(
     table: pa.Table, near: settings.Near, derivative: settings.Derivative
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
     """Row and key of every band of signature and sketch; texts without shingles or rare terms have none."""
-    from tasks.kernels import sketches  # noqa: PLC0415 -- numba takes 0.5 s to import
+    from tasks.kernels import sketches
 
     if near.bands * near.rows > near.permutations:
         raise ValueError(f"near: {near.bands} bands x {near.rows} rows exceed {near.permutations} permutations")
@@ -158,7 +159,7 @@ def propose(files: Sequence[Path], out: Path, hot_key: int) -> Proposed:
         files: the files of one partition, of all shards.
         out: the Parquet file to write.
     """
-    from tasks.kernels import pairs  # noqa: PLC0415 -- numba takes 0.5 s to import
+    from tasks.kernels import pairs
 
     table = pa.concat_tables([pq.read_table(file) for file in files]) if files else KEYS.empty_table()
     key, story, published = (np.asarray(table[name].to_numpy()) for name in KEYS.names)
@@ -222,14 +223,19 @@ def sift(
     near: settings.Near,
     derivative: settings.Derivative,
 ) -> npt.NDArray[np.bool_]:
-    """Which pairs are worth reading: equal texts, or enough equal values in the whole signature or sketch; bool[pairs]."""
-    from tasks.kernels import sketches  # noqa: PLC0415 -- numba takes 0.5 s to import
+    """Which pairs are worth reading: equal texts, or enough equal values in the whole signature or sketch; bool[pairs].
+
+    Raises:
+        ValueError: a story of a pair is in none of the shards.
+    """
+    from tasks.kernels import sketches
 
     wanted = np.unique(np.concatenate([lower, upper]))
     signature = np.zeros((len(wanted), near.permutations), np.uint32)
     sketch = np.zeros((len(wanted), derivative.samples), np.uint32)
     told = np.zeros((len(wanted), 2), np.bool_)
-    text = np.zeros(len(wanted), "S16")
+    text = np.zeros(len(wanted), "V16")
+    found = np.zeros(len(wanted), np.bool_)
     for shard in shards:
         ids = stories.numbers(pq.read_table(shard, columns=["story_id"])["story_id"])
         rows = np.flatnonzero(np.isin(ids, wanted))
@@ -237,17 +243,20 @@ def sift(
             continue
         table = pq.read_table(shard, columns=["text_hash", "signature", "sketch"]).take(pa.array(rows))
         places = np.searchsorted(wanted, ids[rows])
-        text[places] = [value or b"" for value in table["text_hash"].to_pylist()]
+        found[places] = True
+        text[places] = np.array(table["text_hash"].to_pylist(), "V16")
         for column, (name, matrix) in enumerate((("signature", signature), ("sketch", sketch))):
             full, values = _matrix(table[name], matrix.shape[1])
             matrix[places[full]] = values
             told[places[full], column] = True
+    if not found.all():
+        missing = wanted[~found]
+        raise ValueError(f"match: {len(missing)} proposed stories are in no shard, e.g. {missing[0]:016x}; give all shards")
     left, right = np.searchsorted(wanted, lower), np.searchsorted(wanted, upper)
     both = told[left] & told[right]
     alike = sketches.equal_samples(signature, left, right) >= _EQUAL_SIGNATURE * near.permutations
     related = sketches.equal_samples(sketch, left, right) >= derivative.equal_samples * derivative.samples
-    same = (text[left] == text[right]) & (text[left] != b"")
-    return np.asarray(same | (alike & both[:, 0]) | (related & both[:, 1]))
+    return np.asarray((((text[left] == text[right]) | alike) & both[:, 0]) | (related & both[:, 1]))
 
 
 def _write(table: pa.Table, path: Path) -> None:

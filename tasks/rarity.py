@@ -23,8 +23,9 @@ import numpy.typing as npt
 from tasks import terms
 
 LISTS = "small"
-"""wordfreq's lists down to Zipf 3 (once in a million words), 42 languages. The large ones (Zipf 1, 21 languages) make a
-table eight times the size that separates rewrites no better (bench/fit_verdict.py)."""
+"""wordfreq's lists down to Zipf 3 (once in a million words) of 42 languages: 1.2 M terms, a table of 17 MB, built in 3 s. With its
+large lists (Zipf 1, 21 languages: 134 MB, 7 s) rewrites are no easier to tell from chance: weighted Jaccard at the 3rd
+percentile of 96 invented rewrites .294 against .288, of 24 real ones .120 against .125, chance .007 in both."""
 
 UNSEEN = 2.0
 """Zipf frequency that stands for all terms the lists do not have."""
@@ -39,7 +40,7 @@ class Rarity:
 
     def frequencies(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
         """Zipf frequency of each term, UNSEEN where the lists do not have it: float64[len(hashes)]."""
-        from tasks.kernels import terms as kernel  # noqa: PLC0415 -- numba takes 0.5 s to import
+        from tasks.kernels import terms as kernel
 
         found = kernel.frequencies(hashes, self.table)
         return np.where(found < 0, UNSEEN, found)
@@ -68,9 +69,9 @@ def load() -> Rarity:
 
 def build() -> npt.NDArray[np.uint64]:
     """The table, read from wordfreq: entries of one term only ("don't" is two), the largest frequency over the languages."""
-    import wordfreq  # noqa: PLC0415 -- only where the table is built
+    import wordfreq
 
-    from tasks.kernels import terms as kernel  # noqa: PLC0415 -- numba takes 0.5 s to import
+    from tasks.kernels import terms as kernel
 
     hashes: list[npt.NDArray[np.uint64]] = []
     zipf: list[npt.NDArray[np.float64]] = []

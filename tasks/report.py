@@ -20,9 +20,9 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem }
 h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.2rem; margin-top: 2.5rem }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line) }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } th { font-weight: 600 }
+td:first-child { white-space: nowrap } td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } th { font-weight: 600 }
 small, .faint { color: var(--faint) } details { margin: .4rem 0; border-bottom: 1px solid var(--line); padding-bottom: .4rem } summary { cursor: pointer }
-td { overflow-wrap: anywhere } .failed { font-weight: 700 } del { color: var(--faint) }
+td { overflow-wrap: break-word } .failed { font-weight: 700 } del { color: var(--faint) }
 nav a { margin-right: 1rem } @media (max-width: 40rem) { body { padding: 1rem } }
 """
 
@@ -79,7 +79,7 @@ def _funnel(counted: Mapping[str, Any]) -> str:
 
 
 def _gates(results: Sequence[Mapping[str, Any]]) -> str:
-    return _table(("Rule", "", "Found"), [(result["name"], result["status"], result["message"]) for result in results])
+    return _table(("", "Found"), [(result["status"], result["message"]) for result in results])
 
 
 def _duplicates(snapshot: Path) -> str:

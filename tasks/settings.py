@@ -82,6 +82,7 @@ class Near(Section):
     rows: Count = Field(4, description="rows of a band")
     jaccard: Share = Field(0.5, description="shingle similarity from which two texts are one copy")
     containment: Share = Field(0.8, description="share of the shorter text's shingles found in the longer from which it is a cut of it")
+    cut_shingles: Count = Field(40, description="shingles a text must have to count as a cut of another; a shorter one is a quotation")
     details: Share = Field(
         0.6, description="share of the shorter text's figures and names that a near copy must have too: a template has others"
     )

@@ -22,24 +22,24 @@ Result = TypeVar("Result")
 log = logging.getLogger("copydesk")
 
 
-@task(name="stage", task_run_name="{stage}-{name}", cache_policy=NO_CACHE)
-def _stage(stage: str, name: str, pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ARG001 - stage and name are for the name of the task run
+@task(cache_policy=NO_CACHE)
+def _in_pool(pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return pool.submit(function, *arguments).result()
-
-
-_stage_on_storage = _stage.with_options(retries=2, retry_delay_seconds=[1, 5])
 
 
 def each(
     stage: str, pool: Executor, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False
 ) -> list[Result]:
-    """One task for each call of the function, run by the pool; results in the order of the calls.
+    """One task, named after the stage, for each call of the function; results in the order of the calls.
 
     `storage`: the calls read raw files or write the snapshot, so that trying again may help.
     """
-    coat = _stage_on_storage if storage else _stage
+    coat = _in_pool.with_options(name=stage, retries=2 if storage else 0, retry_delay_seconds=[1, 5])
     calls = list(calls)
-    futures = [coat.submit(stage, f"{number:05d}", pool, function, call) for number, call in enumerate(calls)]
+    futures = [
+        coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}").submit(pool, function, call)
+        for number, call in enumerate(calls, 1)
+    ]
     for done, _ in enumerate(as_completed(futures), 1):
         log.info("%s %d of %d", stage, done, len(calls), extra={"stage": stage, "done": done, "total": len(calls)})
     return [future.result() for future in futures]

@@ -58,7 +58,7 @@ class Terms:
 
 def tokenise(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Terms:
     """The terms of every text; nulls are empty texts. Reads the Arrow buffers in place."""
-    from tasks.kernels import terms as kernel  # noqa: PLC0415 -- numba takes 0.5 s to import
+    from tasks.kernels import terms as kernel
 
     array = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.large_string())
     array = array.cast(pa.large_string()).fill_null("")

@@ -106,7 +106,7 @@ def test_wrong_usage_ends_with_2_and_a_sentence(arguments: list[str], message: s
 def test_a_held_folder_ends_with_4(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.txt").write_text("A story of one paragraph with enough words to stay.")
-    holder = "import sys, time; from pathlib import Path; from flows.curate import _held\nwith _held(Path(sys.argv[1])): print('held', flush=True); time.sleep(120)"
+    holder = "import sys, time; from pathlib import Path; from flows.folder import held\nwith held(Path(sys.argv[1])): print('held', flush=True); time.sleep(120)"
     (tmp_path / "curated").mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path / "curated")],

@@ -166,11 +166,11 @@ def test_an_empty_folder_does_not_forget_what_was_read(tmp_path: Path) -> None:
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    from flows.curate import BusyError, _held
+    from flows.folder import BusyError, held
 
     write(tmp_path / "raw", "a.jsonl", STORIES[:1])
     (tmp_path / "curated").mkdir()
-    with _held(tmp_path / "curated"), pytest.raises(BusyError, match=f"process {os.getpid()}"):
+    with held(tmp_path / "curated"), pytest.raises(BusyError, match=f"process {os.getpid()}"):
         run(tmp_path / "raw", tmp_path / "curated")
 
 
