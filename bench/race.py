@@ -26,7 +26,7 @@ from bench.quality import BENCHMARKS, ROOT
 
 RESULTS = Path(__file__).with_name("results")
 RIVAL_HOME = ROOT / "bench" / "work"
-DATATROVE = ("datatrove[io,processing]==0.10.1", "ftfy==6.3.1")
+DATATROVE = ("datatrove[io,processing]==0.10.1", "ftfy==6.3.1", "spacy==3.8.18")
 WORKERS = 2
 
 

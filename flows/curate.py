@@ -95,10 +95,11 @@ def curate(
         shards = local("strip", pool, boilerplate.strip, shards, work, knobs.strip)
         shards, counts = _check(shards, knobs, work, pool)
         shards = local("fingerprint", pool, fingerprint.fingerprint, shards, work, knobs.near, knobs.derivative)
-        decisions = _match(shards, knobs, recipe.recipe_hash(spelled), work, pool)
+        decisions, matched = _match(shards, knobs, recipe.recipe_hash(spelled), work, pool)
 
         draft, files = _write(decisions, shards, inputs, before, knobs, work, pool)
-        manifest = _manifest(files, before, counts, spelled, found, Path(raw), started) | {"settings": knobs.model_dump(mode="json")}
+        manifest = _manifest(files, before, counts, spelled, found, Path(raw), started)
+        manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
         manifest = pool.submit(_judge, draft, manifest, before, knobs, frozenset(accept)).result()
         return _publish(target, draft, manifest)
 
@@ -217,8 +218,8 @@ def _check_shard(shard: Path, out: Path, knobs: settings.Check) -> tuple[Path, v
     return out, counts
 
 
-def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: Path, pool: Executor) -> Path:
-    """Global: keys by range, pairs by range, verdicts by part, then one decision for every record."""
+def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: Path, pool: Executor) -> tuple[Path, dict[str, int]]:
+    """Global: keys by range, pairs by range, verdicts by part, then one decision for every record. Counts what was capped."""
     folder = work / "match"
     run, near, derivative = knobs.run, knobs.near, knobs.derivative
     partitions = max(1, len(shards) * run.shard_rows // PARTITION_STORIES)
@@ -229,10 +230,18 @@ def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: 
     pairs = [part.pairs_file for part in proposed]
     parts = max(1, min(run.workers, sum(part.pairs for part in proposed) // JUDGED_AT_LEAST))
     shares = [(pairs, shards, folder / f"judged-{part:05d}.parquet", near, derivative, part, parts) for part in range(parts)]
-    judged = [part.judged_file for part in each("judge", pool, match.judge, shares)]
-    decisions = folder / "decisions.parquet"
-    each("cluster", pool, cluster.cluster, [(judged, shards, decisions, hashed, near, derivative, knobs.cluster)])
-    return decisions
+    judged = each("judge", pool, match.judge, shares)
+    files = [part.judged_file for part in judged]
+    clustered = each(
+        "cluster", pool, cluster.cluster, [(files, shards, folder / "decisions.parquet", hashed, near, derivative, knobs.cluster)]
+    )
+    return clustered[0].decisions_file, {
+        "pairs_proposed": judged[0].proposed,
+        "pairs_judged": sum(part.judged for part in judged) + clustered[0].judged_late,
+        "pairs_of_one_story": sum(part.positive for part in judged),
+        "hot_keys": sum(part.hot_keys for part in proposed),
+        "pairs_left_out_at_hot_keys": sum(part.left_out for part in proposed),
+    }
 
 
 # ---- the snapshot -----------------------------------------------------------------------------------------------------
@@ -248,8 +257,9 @@ def _write(
     rows = knobs.publish.file_rows
     placement = pool.submit(publish.place, decisions, shards, routed, rows).result()
     each("route", pool, publish.route, placement.routes)
-    calls = [(name, pieces, draft, before.snapshot) for name, pieces in placement.files.items()]
-    files = each("write", pool, publish.write_file, calls, storage=True)
+    share = max(1, min(rows, -(-sum(pq.read_metadata(shard).num_rows for shard in shards) // knobs.run.workers)))
+    calls = [(batch, draft, before.snapshot) for batch in publish.batches(placement, share)]
+    files = [entry for batch in each("write", pool, publish.write_files, calls, storage=True) for entry in batch]
     files += pool.submit(publish.write_decisions, decisions, draft, before.snapshot, rows).result()
     return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]
 

@@ -99,11 +99,28 @@ def route(shard: Path, destinations: Path, out: Path) -> Path:
     return out
 
 
-def write_file(name: str, pieces: Sequence[Piece], snapshot: Path, parent: Path | None) -> dict[str, Any]:
-    """Write one file of stories, duplicates or quarantine; gives its entry for the manifest."""
-    table = name.partition("/")[0]
-    parts = [pq.ParquetFile(piece.path).read_row_group(piece.row_group, columns=TABLES[table].names) for piece in pieces]
-    return _write(pa.concat_tables(parts) if parts else TABLES[table].empty_table(), name, snapshot, parent)
+def batches(placement: Placement, rows: int) -> list[tuple[tuple[str, tuple[Piece, ...]], ...]]:
+    """The files of a placement in groups of some `rows` rows, one task each: most months of an archive are small."""
+    found: list[list[tuple[str, tuple[Piece, ...]]]] = [[]]
+    filled = 0
+    for name, pieces in placement.files.items():
+        size = sum(pq.read_metadata(piece.path).row_group(piece.row_group).num_rows for piece in pieces)
+        if found[-1] and filled + size > rows:
+            found.append([])
+            filled = 0
+        found[-1].append((name, pieces))
+        filled += size
+    return [tuple(batch) for batch in found]
+
+
+def write_files(batch: Sequence[tuple[str, Sequence[Piece]]], snapshot: Path, parent: Path | None) -> list[dict[str, Any]]:
+    """Write files of stories, duplicates or quarantine, named without their hash; gives their entries for the manifest."""
+    entries = []
+    for name, pieces in batch:
+        columns = TABLES[name.partition("/")[0]].names
+        parts = [pq.ParquetFile(piece.path).read_row_group(piece.row_group, columns=columns) for piece in pieces]
+        entries.append(_write(pa.concat_tables(parts) if parts else TABLES[name.partition("/")[0]].empty_table(), name, snapshot, parent))
+    return entries
 
 
 def write_decisions(decisions: Path, snapshot: Path, parent: Path | None, file_rows: int) -> list[dict[str, Any]]:

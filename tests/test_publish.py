@@ -66,7 +66,7 @@ def snapshot(home: Path, shards: list[list[int]], file_rows: int, parent: Path |
     placement = publish.place(listed, paths, home, file_rows)
     for route in placement.routes:
         publish.route(*route)
-    entries = [publish.write_file(name, pieces, draft, parent) for name, pieces in placement.files.items()]
+    entries = [entry for batch in publish.batches(placement, 7) for entry in publish.write_files(batch, draft, parent)]
     entries += publish.write_decisions(listed, draft, parent, file_rows)
     entries.append(publish.write_inputs(rows_of(INPUTS, [{"raw_uri": "f.jsonl", "records": len(IDS)}]), draft, parent))
     publish.finish(draft, home / "snapshots" / "one", {"files": entries})
@@ -117,8 +117,7 @@ def test_an_empty_table_has_a_file_with_the_schema(tmp_path: Path) -> None:
     listed = decided(tmp_path / "d.parquet", [{"story_id": IDS[0], "outcome": "quarantined"}])
     placement = publish.place(listed, [shard(tmp_path / "0.parquet", [{"story_id": IDS[0]}])], tmp_path, 10)
     publish.route(*placement.routes[0])
-    for name, pieces in placement.files.items():
-        publish.write_file(name, pieces, tmp_path / "out", None)
+    publish.write_files(list(placement.files.items()), tmp_path / "out", None)
     for name in ("stories", "duplicates"):
         assert len(pq.read_table(tmp_path / "out" / name)) == 0
         assert pq.read_table(tmp_path / "out" / name).schema.equals(TABLES[name], check_metadata=True)
