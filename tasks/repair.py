@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIELDS = ("title", "byline", "text")
 _PLAIN = re.compile(r"[\t\n -%'-~]*")  # printable ASCII without the ampersand, which may begin an entity
+# with the punctuation of well-set text: no alternative of ftfy.badness.BADNESS_RE is made of these characters alone
+_WELL_SET = re.compile(r"[\t\n -%'-~\xa0\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026]*")
 # What ftfy may change in text that is not mojibake: entities, controls, line breaks, byte order marks, ligatures, and the
 # invisible characters of ftfy.chardata.CONTROL_CHARS
 _SPECIAL = re.compile(
@@ -51,7 +53,7 @@ def repair_text(text: str, field: str, knobs: settings.Repair) -> tuple[str, lis
     >>> repair_text("The caf\u00c3\u00a9 opens", "text", settings.Repair())[0]
     'The caf\u00e9 opens'
     """
-    if _PLAIN.fullmatch(text):
+    if (_PLAIN if knobs.uncurl_quotes else _WELL_SET).fullmatch(text):
         return text, []
     config = _config(knobs, tags="<" in text)
     lines, edits, start = [], [], 0
@@ -104,7 +106,7 @@ def _unchanged(line: str, config: TextFixerConfig) -> bool:
     """ftfy would not change the line: the conditions of its steps, without the steps (tested against it)."""
     from ftfy.badness import is_bad
 
-    if _PLAIN.fullmatch(line):
+    if (_PLAIN if config.uncurl_quotes else _WELL_SET).fullmatch(line):
         return True
     if _SPECIAL.search(line) or (config.fix_character_width and _WIDE.search(line)):
         return False

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, copydesk
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 
 
 def test_help_names_every_verb_and_imports_nothing_heavy() -> None:

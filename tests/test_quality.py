@@ -8,7 +8,7 @@ import pytest
 
 from bench import quality
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.prefect]
+pytestmark = [pytest.mark.benchmark, pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 
 
 @pytest.mark.parametrize("name", quality.floors())

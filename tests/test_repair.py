@@ -64,11 +64,23 @@ def test_repair_is_idempotent(text: str) -> None:
     assert again == as_ftfy(mended)
 
 
-@given(st.text(max_size=20).filter(lambda text: "\n" not in text))
+WELL_SET = "\xa0\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026"
+
+
+@given(st.text(max_size=20).filter(lambda text: "\n" not in text) | st.text(WELL_SET + "aZé0 .,?$", max_size=12))
 def test_lines_that_are_skipped_would_not_change(line: str) -> None:
     config = ftfy.TextFixerConfig(uncurl_quotes=False, fix_character_width=False, unescape_html=True)
     if _unchanged(line, config):
         assert ftfy.fix_and_explain(line, config).text == line
+
+
+def test_punctuation_of_well_set_text_is_never_mojibake() -> None:
+    """Every run of four such characters and a few of ASCII's kinds, for the fast way stands on it."""
+    from itertools import product
+
+    from ftfy.badness import is_bad
+
+    assert not any(is_bad("".join(run)) for run in product(WELL_SET + "a 1$", repeat=4))
 
 
 def test_apply_refuses_a_text_that_the_repairs_are_not_of() -> None:

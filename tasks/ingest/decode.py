@@ -29,6 +29,7 @@ _DECLARED = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE
 )
 _DETECTION_BYTES = 200_000
+_ODD = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
 
 
 class NotTextError(ValueError):
@@ -103,5 +104,4 @@ def _detected(data: bytes) -> str | None:
 def _is_binary(text: str) -> bool:
     """More than 1 in 100 characters is a C0 control or could not be decoded. (C1 controls are common in mojibake.)"""
     sample = text[:20_000]
-    odd = sum((c < " " and c not in "\t\n\r\f\v\x1b") or c == "\ufffd" for c in sample)
-    return odd > 0.01 * len(sample)
+    return len(_ODD.findall(sample)) > 0.01 * len(sample)
