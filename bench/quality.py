@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,25 +29,28 @@ def floors() -> dict[str, dict[str, Any]]:
     return pinned
 
 
-def score(name: str, folder: Path) -> dict[str, Any]:
-    """Figures of a set, e.g. `rewrites-families --background 6000`, run through `copydesk run` in an empty folder."""
+def score(name: str, folder: Path, curate: Callable[[Path, Path], object] | None = None) -> dict[str, Any]:
+    """Figures of a set, e.g. `rewrites-families --background 6000`, run in an empty folder by `curate(raw, curated)` or the command."""
     evaluate = [sys.executable, str(BENCHMARKS.joinpath(*EVALUATE))]
     chosen, *options = name.split()
     raw, curated = folder / "raw", folder / "curated"
     subprocess.run([*evaluate, "raw", chosen, str(raw), *options], check=True)
-    run = subprocess.run(
-        [sys.executable, "-m", "flows.command_line", "run", "--raw", raw, "--curated", curated],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        raise RuntimeError(f"{name}: copydesk run ended with {run.returncode}\n{run.stderr[-3000:]}")
+    (curate or run_command)(raw, curated)
     scored = subprocess.run([*evaluate, "score", chosen, str(curated)], check=True, capture_output=True, text=True)
     figures: dict[str, Any] = json.loads(scored.stdout)
     return figures
+
+
+def run_command(raw: Path, curated: Path) -> None:
+    """`copydesk run`, as a user has it.
+
+    Raises:
+        RuntimeError: it did not end with 0; with the end of what it said.
+    """
+    command = [sys.executable, "-m", "flows.command_line", "run", "--raw", str(raw), "--curated", str(curated)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"copydesk run --raw {raw} ended with {run.returncode}\n{run.stderr[-3000:]}")
 
 
 def shortfalls(figures: dict[str, Any], pinned: dict[str, Any]) -> list[str]:

@@ -121,7 +121,7 @@ def _run(chosen: argparse.Namespace) -> int:
     from tasks.validate import SuiteError
 
     try:
-        with terminal.progress(), _no_heartbeat():
+        with terminal.progress(), _no_heartbeat(), processes.undisturbed():
             outcome = curate(
                 raw=chosen.raw,
                 curated=chosen.curated,

@@ -74,6 +74,7 @@ def curate(
         SettingsError, SuiteError, UnusableError: before any work.
         BusyError: another run holds the curated folder.
     """
+    processes.heed_interrupts()
     knobs = settings.load(Path(settings_file) if settings_file else None, overrides)
     spelled = recipe.recipe(knobs)
     target = Path(curated).absolute()

@@ -1,24 +1,43 @@
 """The worker processes of one machine: they do the stages' work and know nothing of Prefect.
 
 Workers are forked from a clean server process (never from this one, which has threads) that has imported the heavy
-libraries once: they start at once and share that memory.
+libraries once: they start at once and share that memory. Ctrl-C reaches every process of a terminal; only this one
+shall act on it, so the others are started with that signal blocked.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 HEAVY = ("pyarrow.parquet", "great_expectations", "trafilatura", "ftfy", "numba", "tasks.validate")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Processes started in here never see Ctrl-C; this one sees it at the end, or when it calls `heed_interrupts`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heed_interrupts() -> None:
+    """From here on Ctrl-C ends this process again, also inside `undisturbed`."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def warm_up() -> None:
     """Start the server process, which imports while this process goes on."""
     multiprocessing.set_forkserver_preload(list(HEAVY))
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # else the fork server starts it, and it unblocks the signal again
+    with undisturbed():
+        forkserver.ensure_running()
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from conftest import ROOT
-from hypothesis import HealthCheck, given, settings as hypothesis_settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tasks import boilerplate, cluster, fingerprint, ingest, match, publish, repair, settings
@@ -40,10 +41,14 @@ def broken_lines(draw: st.DrawFn) -> bytes:
         "text": draw(st.text(max_size=200)),
     }[kind]
     dated = draw(st.booleans())
-    return json.dumps({"id": story["id"], "source": story["source"], "text": text} | ({"published_at": story["published_at"]} if dated else {})).encode()
+    return json.dumps(
+        {"id": story["id"], "source": story["source"], "text": text} | ({"published_at": story["published_at"]} if dated else {})
+    ).encode()
 
 
-def curated(lines: list[bytes], order: random.Random | None, shard_rows: int) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]], dict[str, str]]:
+def curated(
+    lines: list[bytes], order: random.Random | None, shard_rows: int
+) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]], dict[str, str]]:
     """Hashes of the files, the rows of each table, and what ingest wrote by story_id."""
     with TemporaryDirectory() as home:
         raw, store, work, out = (Path(home, name) for name in ("raw", "store", "work", "out"))

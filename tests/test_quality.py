@@ -13,9 +13,12 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.prefect, pytest.mark.usefixture
 
 @pytest.mark.parametrize("name", quality.floors())
 def test_no_figure_falls_below_its_floor(name: str, tmp_path: Path) -> None:
+    from flows.curate import curate
+
     pinned = quality.floors()[name]
     assert pinned, "pin it: python -m bench quality --pin"
-    assert quality.shortfalls(quality.score(name, tmp_path), pinned) == []
+    figures = quality.score(name, tmp_path, lambda raw, curated: curate(str(raw), str(curated)))
+    assert quality.shortfalls(figures, pinned) == []
 
 
 def test_the_gate_sees_a_worse_figure() -> None:
