@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import processes
 from flows.folder import held, work_folder
-from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, report, settings, validate
+from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, settings, validate, workers
 from tasks.stages import each, local, log
 
 PARTITION_STORIES = 100_000  # stories to a range of keys: some 25 M keys, 600 MB while they are grouped
@@ -81,11 +80,12 @@ def curate(
     target.mkdir(parents=True, exist_ok=True)
     with held(target), work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
         started = datetime.now(UTC)
-        suites = pool.submit(_load_suites, knobs.check, tuple(accept))
+        suites = pool.submit(workers.load_suites, _folder(knobs.check))
         before = _before(target)
         found = _walk(Path(raw), before, prune)
         again = full or _recipe_changed(before, spelled)
-        suites.result()
+        if unknown := sorted(set(accept) - set(rules := suites.result())):
+            raise UnusableError(f"--accept {', '.join(unknown)}: there is no such rule; there are {', '.join(rules)}")
         changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
         inputs = _read(found, changes, before, prune, knobs, target / "store", work, pool)
         if before.snapshot and not again and ledger.same_content(before.inputs, inputs):
@@ -101,23 +101,12 @@ def curate(
         draft, files = _write(decisions, shards, inputs, before, knobs, work, pool)
         manifest = _manifest(files, before, counts, spelled, found, Path(raw), started)
         manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
-        manifest = pool.submit(_judge, draft, manifest, before, knobs, frozenset(accept)).result()
+        judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
+        manifest = pool.submit(workers.judge, *judged).result()
         return _publish(target, draft, manifest)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
-
-
-def _load_suites(check: settings.Check, accept: Sequence[str]) -> None:
-    """Refuse suites that cannot be used, and rules that there are not, before any work is done.
-
-    Raises:
-        SuiteError, UnusableError
-    """
-    validate.load_suite("stories", _folder(check))
-    rules = validate.load_suite("run", _folder(check)).names
-    if unknown := sorted(set(accept) - set(rules)):
-        raise UnusableError(f"--accept {', '.join(unknown)}: there is no such rule; there are {', '.join(rules)}")
 
 
 def _folder(check: settings.Check) -> Path | None:
@@ -193,30 +182,15 @@ def _ingest(inputs: pa.Table, knobs: settings.Settings, store: Path, work: Path,
     members.mkdir()
     folder.mkdir()
     calls = [(store / shard, listed, folder / shard, knobs.ingest) for shard, listed in ledger.members(inputs, members)]
-    return each("ingest", pool, _parse, calls)
-
-
-def _parse(shard: Path, listed: Path, out: Path, knobs: settings.Ingest) -> Path:
-    seen = pq.read_table(listed)
-    states = dict(zip(seen["raw_uri"].to_pylist(), seen["raw_state"].to_pylist(), strict=True))
-    records = pq.read_table(shard)
-    records = records.filter(pc.is_in(records["raw_uri"], value_set=seen["raw_uri"].combine_chunks()))
-    pq.write_table(ingest.parse(records, knobs, states), out, compression="lz4")
-    return out
+    return each("ingest", pool, workers.parse, calls)
 
 
 def _check(shards: Sequence[Path], knobs: settings.Settings, work: Path, pool: Executor) -> tuple[list[Path], dict[str, validate.Counts]]:
     """Row expectations; gives the shards and, by shard name, what was counted."""
     folder = work / "check"
     folder.mkdir()
-    results = each("check", pool, _check_shard, [(shard, folder / shard.name, knobs.check) for shard in shards])
+    results = each("check", pool, workers.check, [(shard, folder / shard.name, _folder(knobs.check)) for shard in shards])
     return [path for path, _ in results], {path.name: counts for path, counts in results}
-
-
-def _check_shard(shard: Path, out: Path, knobs: settings.Check) -> tuple[Path, validate.Counts]:
-    table, counts = validate.check(pq.read_table(shard), validate.load_suite("stories", _folder(knobs)))
-    pq.write_table(table, out, compression="lz4")
-    return out, counts
 
 
 def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: Path, pool: Executor) -> tuple[Path, dict[str, int]]:
@@ -294,33 +268,6 @@ def _manifest(
             "python": platform.python_version(),
         },
     }
-
-
-def _judge(draft: Path, manifest: dict[str, Any], before: Before, knobs: settings.Settings, accepted: frozenset[str]) -> dict[str, Any]:
-    """The manifest with counts and verdict; writes the pages for people into the draft."""
-    inputs = pq.read_table(draft / "inputs", columns=["records"])
-    seen = pc.sum(inputs["records"]).as_py() or 0
-    checks = validate.Counts.from_json(manifest["checks"])
-    same_recipe = before.snapshot is not None and before.manifest["recipe"]["hash"] == manifest["recipe"]["hash"]
-    numbers = validate.aggregates(
-        {name: sorted((draft / name).glob("*.parquet")) for name in ("stories", "duplicates", "quarantine", "decisions")},
-        seen=seen,
-        checks=checks,
-        new_checks=validate.Counts.from_json(manifest["new_checks"]) if same_recipe else None,
-        parent_decisions=sorted((before.snapshot / "decisions").glob("*.parquet")) if before.snapshot else (),
-    )
-    parent = validate.Aggregates.from_json(before.manifest["aggregates"]) if before.snapshot else None
-    suites = {name: validate.load_suite(name, _folder(knobs.check)) for name in ("stories", "run")}
-    verdict = validate.gate(numbers, parent, suites["run"], knobs.gate, accepted)
-    manifest = manifest | {
-        "aggregates": numbers.to_json(),
-        "gate": verdict.to_json(),
-        "counts": report.counts(draft, files=len(inputs), records=seen),
-    }
-    at = datetime.fromisoformat(manifest["run"]["started"])
-    validate.data_docs(suites["stories"], checks, suites["run"], verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
-    report.write(draft, manifest)
-    return manifest
 
 
 def _publish(target: Path, draft: Path, manifest: dict[str, Any]) -> Outcome:

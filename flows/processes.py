@@ -45,9 +45,9 @@ def pool(workers: int) -> Iterator[Executor]:
     """A pool of worker processes; work that is not yet begun is dropped when the caller fails."""
     warm_up()
     executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"))
-    with undisturbed():  # the fork server prints a stack trace when we leave before it has answered
-        executor.submit(int).result()
     try:
+        with undisturbed():  # the fork server prints a stack trace when we leave before it has answered
+            executor.submit(int).result()
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)

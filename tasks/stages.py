@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
+
+from tasks.workers import annotate
 
 Result = TypeVar("Result")
 log = logging.getLogger("copydesk")
@@ -45,14 +46,8 @@ def each(
     return [future.result() for future in futures]
 
 
-def over(function: Callable[..., pa.Table], shard: Path, out: Path, *arguments: Any) -> Path:
-    """Apply a local stage, Table -> Table, to the shard in a file."""
-    pq.write_table(function(pq.read_table(shard), *arguments), out, compression="lz4")
-    return out
-
-
 def local(stage: str, pool: Executor, function: Callable[..., pa.Table], shards: Sequence[Path], work: Path, *arguments: Any) -> list[Path]:
     """A local stage over all shards: the paths of the annotated shards, in the same order."""
     folder = work / stage
     folder.mkdir()
-    return each(stage, pool, over, [(function, shard, folder / shard.name, *arguments) for shard in shards])
+    return each(stage, pool, annotate, [(function, shard, folder / shard.name, *arguments) for shard in shards])

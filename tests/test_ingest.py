@@ -142,6 +142,12 @@ BAD: dict[str, tuple[str, bytes, list[tuple[str | None, str]]]] = {
     ),
     "not an object": ("a.jsonl", b'["One."]\n"Two"\n3', [("wrong_type", "record")] * 3),
     "broken list": ("a.json", b'[{"text": "One."}, {"text": "Tw', [(None, "record"), ("malformed_json", "file")]),
+    "nested list": ("a.json", b'[{"text": "One."}, ' + b'{"a":' * 5_000 + b"1", [(None, "record"), ("malformed_json", "file")]),
+    "values of all kinds": (
+        "a.json",
+        b'{"text": "One."} [{"text": "Two."}, [1], 3] 4',
+        [(None, "record")] * 2 + [("wrong_type", "record")] * 3,
+    ),
     "empty list": ("a.json", b"[]", [("empty", "file")]),
     "no text": ("a.jsonl", b'{"id": "x", "body": "Here."}\n{"text": null}\n{"text": "  "}', [("no_text", "record")] * 3),
     "wrong types": (

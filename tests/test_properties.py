@@ -62,7 +62,7 @@ def curated(
         ledger = pq.read_table(ingest.read_batch(files, store, work / "ledger", KNOBS.ingest.max_record_bytes, shard_rows, 10_000_000))
         states = dict.fromkeys(ledger["raw_uri"].to_pylist(), "present")
         written: dict[str, str] = {}
-    shards: list[Path] = []
+        shards: list[Path] = []
         for shard in sorted({name for names in ledger["shards"].to_pylist() for name in names}):
             table = ingest.parse(pq.read_table(store / shard), KNOBS.ingest, states)
             written |= dict(zip(table["story_id"].to_pylist(), table["text"].to_pylist(), strict=True))

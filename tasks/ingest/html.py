@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ def read_page(html: str, focus: str) -> Page:
     """Body and metadata of an HTML page. `focus`: balanced, precision or recall (trafilatura's favour_*)."""
     import trafilatura
 
+    # "discarding data": no story was found, which is what we say of such a page ourselves
+    logging.getLogger("trafilatura.core").setLevel(logging.ERROR)
     tree = trafilatura.load_html(html)
     if tree is None:
         return Page("", None, None, None, None, None, None)

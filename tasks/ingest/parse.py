@@ -145,7 +145,10 @@ def _from_object(record: dict[str, Any], ingest: settings.Ingest) -> dict[str, A
 
 def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dict[str, Any]:
     """The story of a page; what the record says itself (`known`) goes before what the page says."""
-    page = read_page(html, ingest.html_focus)
+    try:
+        page = read_page(html, ingest.html_focus)
+    except Exception as error:  # a page that breaks the extractor must not stop the others
+        raise UnusableError("page_failed", f"{error.__class__.__name__}: {error}"[:300], html) from error
     text = paragraphs(page.text)
     if not text:
         raise UnusableError("no_story", "no story found in the page", page_text(html))

@@ -20,6 +20,7 @@ from tasks.ingest.decode import BOMS, decode
 from tasks.ingest.walk import RawFile
 
 HEAD_BYTES = 10_000  # what the quarantine shows of a record that is too large
+MOST_NESTED = 200  # no story needs more levels of JSON; Python's own parser ends near 1,000
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
             yield record
         if not count:
             raise UnreadableError("empty", "the file holds no record")
-    except UnreadableError as error:
+    except Exception as error:  # noqa: BLE001 - a file that breaks a reader must not stop the others
+        if not isinstance(error, UnreadableError):
+            error = UnreadableError("reader_failed", f"{error.__class__.__name__}: {error}"[:300])
         rest = f"rest of the file, after {count} records" if count else "file"
         yield Record(rest, "none", b"", None, "file", error.reason, str(error))
 
@@ -174,42 +177,54 @@ def _json(file: RawFile, max_bytes: int) -> Iterator[Record]:
 
     with _opened(file) as stream:
         source = _Metered(_utf8_lines(stream), max_bytes)
-        first = _first_byte(source)
-        prefix = "item" if first == b"[" else ""
         try:
-            for number, value in enumerate(ijson.items(source, prefix, multiple_values=True, use_float=True)):
+            for number, (listed, value) in enumerate(_values(source)):
                 source.spent = 0
-                place = f"record {number}" if prefix or number else "file"
+                place = f"record {number}" if listed or number else "file"
                 yield _record(place, "json", json.dumps(value).encode())
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise UnreadableError("malformed_json", f"not JSON from here on: {error}"[:300]) from error
+
+
+def _values(source: _Metered) -> Iterator[tuple[bool, Any]]:
+    """Each value of the stream, or each item of its lists: (is it of a list, value).
+
+    ijson.items does the same, but takes time that grows with the square of the depth, and has no bound on it.
+    """
+    import ijson
+
+    depth = base = 0
+    builder = None
+    for event, value in ijson.basic_parse(source, use_float=True, multiple_values=True):
+        if builder is None and depth == 0:
+            base = int(event == "start_array")
+        if builder is None and event in ("start_array", "end_array") and (depth == 0 or event == "end_array"):
+            depth = int(event == "start_array")  # the list itself begins or ends
+            continue
+        builder = builder or ijson.ObjectBuilder()
+        builder.event(event, value)
+        depth += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
+        if depth > MOST_NESTED:
+            raise UnreadableError("malformed_json", f"nested more than {MOST_NESTED} deep")
+        if depth == base:
+            yield bool(base), builder.value
+            builder = None
 
 
 class _Metered:
     """A stream that refuses to go on when a record takes more than its bytes."""
 
     def __init__(self, stream: IO[bytes], most: int) -> None:
-        self._stream, self._most, self._head, self.spent = stream, most, b"", 0
-
-    def unread(self, data: bytes) -> None:
-        self._head = data
+        self._stream, self._most, self.spent = stream, most, 0
 
     def read(self, size: int = -1) -> bytes:
         if size == 0:  # how ijson asks whether the stream gives bytes
             return b""
-        data, self._head = self._head or self._stream.read(size), b""
+        data = self._stream.read(size)
         self.spent += len(data)
         if self.spent > self._most + (1 << 16):
             raise UnreadableError("too_large", f"a record of more than {self._most:,} bytes (ingest.max_record_bytes)")
         return data
-
-
-def _first_byte(source: _Metered) -> bytes:
-    while data := source.read(4096):
-        if data.strip():
-            source.unread(data.lstrip())
-            return data.strip()[:1]
-    return b""
 
 
 def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
