@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -161,9 +162,14 @@ def _quiet_prefect() -> None:
     """A Prefect home of our own, and silence: a one-off run needs no server, no profile and no network."""
     from tasks.settings import cache_folder
 
+    home = cache_folder() / "prefect"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that cannot be written: the database is made anew in each run
+        home = Path(tempfile.mkdtemp(prefix="copydesk-"))
     quiet = {
         "DO_NOT_TRACK": "1",
-        "PREFECT_HOME": str(cache_folder() / "prefect"),
+        "PREFECT_HOME": str(home),
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -49,6 +49,7 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     curated = tmp_path_factory.mktemp("sample") / "curated"
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PREFECT_API_URL", raising=False)
+        patch.setenv("COPYDESK_CACHE", str(curated.parent / "a new machine has" / "no cache"))
         done = copydesk("run", "--curated", curated)
     assert done.returncode == 0, done.stderr
     return curated
