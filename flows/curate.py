@@ -19,7 +19,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import processes
 from flows.folder import held, work_folder
-from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, settings, validate, workers
+from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, schema, settings, validate, workers
 from tasks.stages import each, local, log
 
 PARTITION_STORIES = 100_000  # stories to a range of keys: some 25 M keys, 600 MB while they are grouped
@@ -99,8 +99,14 @@ def curate(
         decisions, matched = _match(shards, knobs, recipe.recipe_hash(spelled), work, pool)
 
         draft, files = _write(decisions, shards, inputs, before, knobs, work, pool)
-        manifest = _manifest(files, before, counts, spelled, found, Path(raw), started)
+        manifest = _manifest(files, before, counts, spelled, started)
         manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
+        manifest["run"] |= {
+            "raw": str(Path(raw).absolute()),
+            "skipped": found.skipped,
+            "read": len(changes.read),
+            "vanished": changes.vanished,
+        }
         judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
         manifest = pool.submit(workers.judge, *judged).result()
         return _publish(target, draft, manifest)
@@ -182,6 +188,9 @@ def _ingest(inputs: pa.Table, knobs: settings.Settings, store: Path, work: Path,
     members.mkdir()
     folder.mkdir()
     calls = [(store / shard, listed, folder / shard, knobs.ingest) for shard, listed in ledger.members(inputs, members)]
+    if not calls:  # all was pruned: an empty dataset is one too
+        pq.write_table(schema.INGESTED.empty_table(), folder / "none.parquet")
+        return [folder / "none.parquet"]
     return each("ingest", pool, workers.parse, calls)
 
 
@@ -244,8 +253,6 @@ def _manifest(
     before: Before,
     checks: Mapping[str, validate.Counts],
     spelled: dict[str, Any],
-    found: ingest.Found,
-    raw: Path,
     started: datetime,
 ) -> dict[str, Any]:
     """All that is known of the run before it is judged."""
@@ -259,8 +266,6 @@ def _manifest(
         "checks": validate.add_counts(checks.values()).to_json(),
         "new_checks": validate.add_counts(counts for shard, counts in checks.items() if shard not in parent).to_json(),
         "run": {
-            "raw": str(raw.absolute()),
-            "skipped": found.skipped,
             "started": started.isoformat(timespec="seconds"),
             "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
             "host": socket.gethostname(),

@@ -36,9 +36,10 @@ class Changes:
 def compare(found: Iterable[tuple[str, int, int]], ledger: pa.Table, again: bool) -> Changes:
     """Sort the files found (raw_uri, size, modified_ns) against the ledger; `again` reads all of them once more.
 
-    A file of another size or time is read; whether its bytes are new is the business of `settle`.
+    A file of another size or time is read, and so is one that could not be read the last time; whether its bytes are new,
+    `same_content` tells afterwards.
     """
-    before = {row["raw_uri"]: row for row in ledger.select(["raw_uri", "size", "modified_ns", "raw_state"]).to_pylist()}
+    before = {row["raw_uri"]: row for row in ledger.select(["raw_uri", "size", "modified_ns", "raw_state", "file_sha256"]).to_pylist()}
     read: list[str] = []
     unchanged: list[str] = []
     returned: list[str] = []
@@ -46,7 +47,7 @@ def compare(found: Iterable[tuple[str, int, int]], ledger: pa.Table, again: bool
     for uri, size, modified in found:
         seen.add(uri)
         row = before.get(uri)
-        if again or row is None or (row["size"], row["modified_ns"]) != (size, modified):
+        if again or row is None or row["file_sha256"] is None or (row["size"], row["modified_ns"]) != (size, modified):
             read.append(uri)
         else:
             (unchanged if row["raw_state"] == "present" else returned).append(uri)

@@ -147,6 +147,7 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
     before = parent / entry["path"] if parent else None
     if before and before.is_file() and before.stat().st_size == entry["bytes"]:
         draft.unlink()
+        path.unlink(missing_ok=True)  # of a first try
         os.link(before, path)
     else:
         draft.chmod(0o444)

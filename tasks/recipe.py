@@ -11,23 +11,26 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from tasks.settings import Settings
+from tasks.settings import Settings, SettingsError
 
 LIBRARIES = ("chardet", "datasketch", "dateparser", "ftfy", "great_expectations", "htmldate", "lxml", "pyarrow", "trafilatura", "wordfreq")
-NOT_IN_RECIPE = frozenset({"run", "publish", "gate"})
+# sections that change no row, and paths: of the files there the content counts
+NOT_IN_RECIPE: dict[str, Any] = {"run": True, "publish": True, "gate": True, "check": {"expectations"}, "strip": {"rules"}}
 NO_ROW_CHANGES = frozenset({"report.py", "stages.py", "workers.py"})  # pages and scheduling
 
 
 def recipe(settings: Settings) -> dict[str, Any]:
-    """The recipe as nested plain values: settings, hashes of code, rules and models, versions."""
-    chosen = {"rules": settings.strip.rules, "expectations": settings.check.expectations}
+    """The recipe as nested plain values: settings, hashes of code, rules and models, versions.
+
+    Raises:
+        SettingsError: a file that the settings name cannot be read.
+    """
+    suites: Traversable = Path(settings.check.expectations) if settings.check.expectations else files("expectations")
     return {
-        "settings": settings.model_dump(mode="json", exclude=set(NOT_IN_RECIPE)),
+        "settings": settings.model_dump(mode="json", exclude=NOT_IN_RECIPE),
         "code": dict(sorted(_hashes(files("tasks"), ""))),
-        "expectations": _hash(
-            (Path(chosen["expectations"]) if chosen["expectations"] else files("expectations")).joinpath("stories.json").read_bytes()
-        ),
-        "rules": _hash(Path(chosen["rules"]).read_bytes()) if chosen["rules"] else "built in",
+        "expectations": _content(suites / "stories.json", "check.expectations"),
+        "rules": _content(Path(settings.strip.rules), "strip.rules") if settings.strip.rules else "built in",
         "libraries": {name: version(name) for name in LIBRARIES},
         "unicode": unicodedata.unidata_version,
     }
@@ -46,6 +49,13 @@ def difference(before: Any, after: Any, name: str = "") -> list[str]:
             lines += difference(before.get(key), after.get(key), f"{name}.{key}" if name else key)
         return lines
     return [] if before == after else [f"{name}: {before} -> {after}"]
+
+
+def _content(path: Traversable, knob: str) -> str:
+    try:
+        return _hash(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"settings: {knob}: {path} cannot be read: {error.strerror}") from error
 
 
 def _hashes(folder: Traversable, prefix: str) -> list[tuple[str, str]]:

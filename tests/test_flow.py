@@ -95,6 +95,9 @@ def test_a_changed_file_supersedes_its_records_and_a_vanished_one_keeps_them(tmp
     }
     run(raw, curated, prune=True)
     assert [row["raw_id"] for row in pq.read_table(curated / "latest" / "decisions").to_pylist()] == [STORIES[5]["id"]]
+    (raw / "a.jsonl").unlink()
+    assert run(raw, curated, prune=True, accept=["some_story_is_kept", "conservation"]).manifest["counts"]["records"] == 0
+    assert files(curated)
 
 
 def test_another_recipe_works_all_stories_again_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

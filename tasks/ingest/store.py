@@ -34,6 +34,8 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
                 shards.add(_row(file, record, sha256, equal[sha256], None if record.place == "file" or record.kind == "file" else number))
             )
             equal[sha256] += 1
+            if record.reason == "unreadable":
+                digest = None  # the ledger shall not know the file, so that the next run tries again
         rows.append(
             {
                 "raw_uri": file.uri,
