@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,19 +18,49 @@ from multiprocessing import forkserver, resource_tracker
 HEAVY = ("pyarrow.parquet", "great_expectations", "trafilatura", "ftfy", "numba", "tasks.validate")
 
 
+class _Deferral:
+    """A signal handler that only takes note."""
+
+    def __init__(self) -> None:
+        self.noted = False
+
+    def __call__(self, *_: object) -> None:
+        self.noted = True
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Processes started in here never see Ctrl-C; this one sees it at the end, or when it calls `heed_interrupts`."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes started in here never see Ctrl-C; this one heeds it at the end, or when it calls `heed_interrupts`.
+
+    The mask is what the processes inherit. It does not keep the signal from our other threads, so the handler waits too.
+    """
+    deferral = _Deferral()
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, deferral) if in_main_thread else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
+    if deferral.noted:
+        raise KeyboardInterrupt
 
 
 def heed_interrupts() -> None:
-    """From here on Ctrl-C ends this process again, also inside `undisturbed`."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    """From here on Ctrl-C ends this process again, also inside `undisturbed`.
+
+    Raises:
+        KeyboardInterrupt: it was pressed in the meantime.
+    """
+    deferral = signal.getsignal(signal.SIGINT)
+    if isinstance(deferral, _Deferral):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        if deferral.noted:
+            deferral.noted = False
+            raise KeyboardInterrupt
 
 
 def warm_up() -> None:
