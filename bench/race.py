@@ -38,10 +38,11 @@ def main(arguments: list[str]) -> int:
         print(f"race: skipped, no benchmarks at {BENCHMARKS} (set COPYDESK_BENCHMARKS)")
         return 0
     with TemporaryDirectory() as home:
-        raw = Path(home, "raw")
+        raw, plain = Path(home, "raw"), Path(home, "plain")
         raw.mkdir()
-        stories = write_raw(source, raw / "stories.jsonl", times)
-        figures = [measured(name, command, home) for name, command in runners(Path(home), raw)]
+        plain.mkdir()
+        stories = write_raw(source, raw / "stories.jsonl", plain / "stories.jsonl", times)
+        figures = [measured(name, command, home) for name, command in runners(Path(home), raw, plain)]
     report = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "stories": stories,
@@ -59,10 +60,13 @@ def main(arguments: list[str]) -> int:
     return int(any(run["exit"] for run in figures))
 
 
-def write_raw(source: Path, out: Path, times: int) -> int:
-    """The stories as JSONL; a repetition replaces every fifth word by its reverse, so that it is no copy."""
+def write_raw(source: Path, out: Path, plain: Path, times: int) -> int:
+    """The stories as JSONL; a repetition replaces every fifth word by its reverse, so that it is no copy.
+
+    `plain` gets id and text alone, which is all that the rivals use (datatrove's writer stops at fields that are null at first).
+    """
     rows = pq.read_table(source).to_pylist()
-    with out.open("w", encoding="utf-8") as lines:
+    with out.open("w", encoding="utf-8") as lines, plain.open("w", encoding="utf-8") as plain_lines:
         for turn in range(times):
             for row in rows:
                 text = row["text"] or ""
@@ -70,11 +74,13 @@ def write_raw(source: Path, out: Path, times: int) -> int:
                     text = "\n".join(
                         " ".join(w[::-1] if (n + turn) % 5 == 0 else w for n, w in enumerate(line.split(" "))) for line in text.split("\n")
                     )
-                lines.write(json.dumps(row | {"id": f"{row['id']}-{turn}", "text": text}, ensure_ascii=False, default=str) + "\n")
+                record = row | {"id": f"{row['id']}-{turn}", "text": text}
+                lines.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+                plain_lines.write(json.dumps({"id": record["id"], "text": text}, ensure_ascii=False) + "\n")
     return len(rows) * times
 
 
-def runners(home: Path, raw: Path) -> list[tuple[str, Sequence[str]]]:
+def runners(home: Path, raw: Path, plain: Path) -> list[tuple[str, Sequence[str]]]:
     """Name and command of each; copydesk twice: over an empty folder, and again when nothing is new."""
     tools = BENCHMARKS / "tools"
     copydesk = [
@@ -89,8 +95,8 @@ def runners(home: Path, raw: Path) -> list[tuple[str, Sequence[str]]]:
         "--workers",
         str(WORKERS),
     ]
-    byhand = [sys.executable, str(tools / "peer_byhand.py"), str(raw / "stories.jsonl"), str(home / "byhand.parquet")]
-    datatrove = [rival_python(), str(tools / "peer_datatrove.py"), str(raw), str(home / "datatrove"), str(WORKERS)]
+    byhand = [sys.executable, str(tools / "peer_byhand.py"), str(plain / "stories.jsonl"), str(home / "byhand.parquet")]
+    datatrove = [rival_python(), str(tools / "peer_datatrove.py"), str(plain), str(home / "datatrove"), str(WORKERS)]
     return [("copydesk", copydesk), ("copydesk, nothing new", copydesk), ("by hand", byhand), ("datatrove", datatrove)]
 
 
