@@ -127,10 +127,10 @@ def _run(chosen: argparse.Namespace) -> int:
                 raw=chosen.raw,
                 curated=chosen.curated,
                 settings_file=file,
-                overrides=overrides,
+                overrides=tuple(overrides),
                 full=chosen.full,
                 prune=chosen.prune,
-                accept=chosen.accept,
+                accept=tuple(chosen.accept),
             )
     except (UnusableError, SuiteError, SettingsError) as error:
         return _say(f"copydesk: {error}", USAGE)
@@ -188,6 +188,11 @@ def _no_heartbeat() -> Any:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        start = "start one with `prefect server start` and set PREFECT_API_URL, e.g. to http://127.0.0.1:4200/api"
+        return _say(f"copydesk: serve needs a Prefect server, which keeps the schedule; {start}", USAGE)
     from flows.curate import curate
 
     parameters = {"raw": chosen.raw, "curated": chosen.curated, "settings_file": _settings_file(chosen), "overrides": chosen.overrides}

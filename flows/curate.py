@@ -53,10 +53,10 @@ def curate(
     raw: str = "raw",
     curated: str = "curated",
     settings_file: str | None = None,
-    overrides: Sequence[str] = (),
+    overrides: tuple[str, ...] = (),
     full: bool = False,
     prune: bool = False,
-    accept: Sequence[str] = (),
+    accept: tuple[str, ...] = (),
 ) -> Outcome:
     """Turn the stories below `raw` into a snapshot below `curated`.
 

@@ -91,13 +91,17 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["clean", "nothing.txt"], "no file nothing.txt"),
         (["clean", "Makefile"], "not a format that can be read"),
         (["rules", "--set", "strip.rules=none.toml"], "none.toml cannot be read"),
+        (["serve"], "serve needs a Prefect server"),
         (["fly"], "invalid choice"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_a_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
     if arguments[0] == "run" and "--curated" not in arguments:
         arguments = [*arguments, "--curated", str(tmp_path / "curated")]
-    done = copydesk(*arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        if arguments == ["serve"]:
+            patch.delenv("PREFECT_API_URL")
+        done = copydesk(*arguments)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -22,7 +22,7 @@ STORIES = [json.loads(line) for line in (ROOT / "tests" / "data" / "families.jso
 def run(raw: Path, curated: Path, *overrides: str, **options: Any) -> Any:
     from flows.curate import curate
 
-    return curate(str(raw), str(curated), overrides=["run.workers=2", *overrides], **options)
+    return curate(str(raw), str(curated), overrides=("run.workers=2", *overrides), **options)
 
 
 def files(curated: Path) -> dict[str, str]:
@@ -96,7 +96,7 @@ def test_a_changed_file_supersedes_its_records_and_a_vanished_one_keeps_them(tmp
     run(raw, curated, prune=True)
     assert [row["raw_id"] for row in pq.read_table(curated / "latest" / "decisions").to_pylist()] == [STORIES[5]["id"]]
     (raw / "a.jsonl").unlink()
-    assert run(raw, curated, prune=True, accept=["some_story_is_kept", "conservation"]).manifest["counts"]["records"] == 0
+    assert run(raw, curated, prune=True, accept=("some_story_is_kept", "conservation")).manifest["counts"]["records"] == 0
     assert files(curated)
 
 
@@ -133,7 +133,7 @@ def test_a_refusal_leaves_the_published_snapshot_and_accept_publishes_it(tmp_pat
     message = next(result["message"] for result in refused.manifest["gate"]["results"] if result["status"] == "failed")
     assert "quarantine_rate" in message
     assert "--accept quarantine_rate" in message
-    accepted = run(raw, curated, override, accept=["quarantine_rate"])
+    accepted = run(raw, curated, override, accept=("quarantine_rate",))
     assert accepted.end == "published"
     assert publish.latest(curated) == accepted.snapshot
     assert "accepted" in {result["status"] for result in accepted.manifest["gate"]["results"]}
@@ -197,3 +197,12 @@ def test_only_quarantine_is_a_snapshot_too(tmp_path: Path) -> None:
     for name in TABLES:
         assert len(pq.read_table(tmp_path / "curated" / "latest" / name)) == (1 if name in ("quarantine", "decisions") else 0)
     assert files(tmp_path / "curated")
+
+
+def test_the_flow_can_be_served() -> None:
+    """A scheduled run loads the flow from its file and validates the parameters of the deployment; so must its annotations allow."""
+    from prefect.flows import load_flow_from_entrypoint
+
+    loaded: Any = load_flow_from_entrypoint(f"{ROOT / 'flows' / 'curate.py'}:curate")
+    found = loaded.validate_parameters({"raw": "raw", "settings_file": None, "overrides": ["near.jaccard=0.6"]})
+    assert list(found["overrides"]) == ["near.jaccard=0.6"]
