@@ -8,7 +8,6 @@ kept in the user's cache directory, named by all that it depends on, and mapped 
 
 from __future__ import annotations
 
-import os
 import tempfile
 import unicodedata
 from contextlib import suppress
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks import terms
+from tasks.settings import cache_folder
 
 LISTS = "small"
 """wordfreq's lists down to Zipf 3 (once in a million words) of 42 languages: 1.2 M terms, a table of 17 MB, built in 3 s. With its
@@ -53,12 +53,11 @@ def name() -> str:
 
 @cache
 def load() -> Rarity:
-    """The table from the cache directory ($COPYDESK_CACHE, else copydesk in $XDG_CACHE_HOME or ~/.cache), built if missing (3 s).
+    """The table from the cache folder (settings.cache_folder), built if missing (3 s).
 
     A cache that cannot be written is no error: the table is then built once in each process.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = Path(os.environ.get("COPYDESK_CACHE") or home / "copydesk") / f"{name()}.npy"
+    path = cache_folder() / f"{name()}.npy"
     with suppress(OSError, ValueError):  # missing or unreadable: build it
         return Rarity(name(), np.load(path, mmap_mode="r"))
     table = build()

@@ -157,6 +157,12 @@ BAD: dict[str, tuple[str, bytes, list[tuple[str | None, str]]]] = {
     ),
     "no story in the page": ("a.html", b"<html><script>var x = 1;</script></html>", [("no_story", "record")]),
     "ragged CSV": ("a.csv", b"id,text\n1,One.\n2,Two.,more\n3,Three.\n", [(None, "record"), ("malformed_row", "record"), (None, "record")]),
+    "NUL in CSV": ("a.csv", b"id,text\n1,One.\n2,T\0wo.\n3,Three.\n", [(None, "record"), ("nul_bytes", "record"), (None, "record")]),
+    "bytes in Parquet": (
+        "a.parquet",
+        as_parquet([{"text": b"One.", "photo": b"\xff\0"}, {"text": b"T\0wo", "photo": b""}]),
+        [(None, "record"), ("nul_bytes", "record")],
+    ),
     "CSV without text": ("a.csv", b"id,body\n1,One.\n", [("no_text", "record")]),
     "deep JSON": ("a.jsonl", b"[" * 100_000, [("malformed_json", "record")]),
 }

@@ -147,11 +147,12 @@ def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dic
     """The story of a page; what the record says itself (`known`) goes before what the page says."""
     try:
         page = read_page(html, ingest.html_focus)
+        text = paragraphs(page.text)
+        shown = "" if text else page_text(html)
     except Exception as error:  # a page that breaks the extractor must not stop the others
         raise UnusableError("page_failed", f"{error.__class__.__name__}: {error}"[:300], html) from error
-    text = paragraphs(page.text)
     if not text:
-        raise UnusableError("no_story", "no story found in the page", page_text(html))
+        raise UnusableError("no_story", "no story found in the page", shown)
     row: dict[str, Any] = {"title": _line(page.title), "byline": _line(page.byline), "source": _line(page.source), "url": _line(page.url)}
     row |= {"language": _language(page.language), "text": text} | _date(page.published_at)
     row |= {name: value for name, value in known.items() if value is not None}

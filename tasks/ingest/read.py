@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from tasks.ingest.decode import BOMS, decode
+from tasks.ingest.decode import BOMS, NotTextError, decode
 from tasks.ingest.walk import RawFile
 
 HEAD_BYTES = 10_000  # what the quarantine shows of a record that is too large
@@ -257,14 +257,16 @@ def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
             except csv.Error as error:
                 yield Record(f"row {number}", "none", b"", None, "record", "malformed_row", str(error))
                 continue
-            if len(row) == len(header):
+            if not row:
+                continue
+            try:
+                if len(row) != len(header):
+                    raise UnreadableError("malformed_row", f"{len(row)} cells, the header has {len(header)}")
                 yield _record(f"row {number}", "json", json.dumps(dict(zip(header, cells(row), strict=True))).encode())
-            elif row:
-                data = delimiter.join(row).encode("utf-8" if wide else "latin-1")
-                detail = f"{len(row)} cells, the header has {len(header)}"
-                yield Record(
-                    f"row {number}", "text", data[:HEAD_BYTES], hashlib.sha256(data).hexdigest(), "record", "malformed_row", detail
-                )
+            except (UnreadableError, NotTextError) as error:
+                data = delimiter.join(row).encode("utf-8" if wide else "latin-1", "replace")
+                digest = hashlib.sha256(data).hexdigest()
+                yield Record(f"row {number}", "text", data[:HEAD_BYTES], digest, "record", error.reason, str(error))
 
 
 def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
@@ -289,9 +291,12 @@ def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
 
 
 def _plain(value: Any) -> Any:
-    """Values that JSON does not have, as text: times in ISO 8601, bytes decoded."""
+    """Values that JSON does not have, as text: times in ISO 8601, bytes decoded (binary ones as Latin-1, which loses nothing)."""
     if isinstance(value, bytes):
-        return decode(value) if value else ""
+        try:
+            return decode(value) if value else ""
+        except NotTextError:
+            return value.decode("latin-1")
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
