@@ -250,6 +250,6 @@ def outlet(source: str) -> str:
     name = re.sub(r"\([^)]*\)", " ", source).split(" - ")[0].strip().casefold()
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name):
         parts = [part for part in name.split(".") if part not in ("www", "m", "amp", "edition", "news")]
-        # the label before the public suffix: bbc.co.uk, euronews.com
+        # the label before the public suffix: post.co.uk, mail.com
         name = next((part for part in reversed(parts[:-1]) if part not in ("co", "com", "org", "net", "ac", "gov")), "".join(parts[:1]))
     return "".join(terms.words(re.sub(r"^the\s+|\s+(online|web)\b", "", name)))
