@@ -1,1 +1,1 @@
-"""Speed and quality figures: `python -m bench quality`, `python -m bench race`; `make bench` runs both."""
+"""Speed and quality figures, one command each: see README.md beside this file."""

@@ -1,20 +1,22 @@
-"""`python -m bench [quality|race] [...]`: without a word, all of them."""
+"""`python -m bench [PART] [...]`: without a word, every part but those that only run when named."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
-from bench import quality, race
-
-PARTS = {"quality": quality.main, "race": race.main}
+PARTS = ("quality", "kernels", "candidates", "reliability", "race")
+WHEN_NAMED = ("rivals",)
+"""They build virtual environments of some GB."""
 
 
 def main() -> int:
-    if len(sys.argv) > 1 and sys.argv[1] not in PARTS:
-        print(f"usage: python -m bench [{'|'.join(PARTS)}] [...]")
+    chosen = sys.argv[1:2] or [part for part in PARTS if find_spec(f"bench.{part}")]
+    if chosen[0] not in PARTS + WHEN_NAMED:
+        print(f"usage: python -m bench [{'|'.join(PARTS + WHEN_NAMED)}] [...]")
         return 2
-    chosen = {sys.argv[1]: PARTS[sys.argv[1]]} if len(sys.argv) > 1 else PARTS
-    return max(part(sys.argv[2:]) for part in chosen.values())
+    return max(int(import_module(f"bench.{part}").main(sys.argv[2:])) for part in chosen)
 
 
 if __name__ == "__main__":

@@ -7,25 +7,17 @@ datatrove, in a virtual environment of its own. Ratios of one run are what to re
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pyarrow.parquet as pq
 
+from bench.machine import RESULTS, environment, machine, measured, versions
 from bench.quality import BENCHMARKS, ROOT
 
-RESULTS = Path(__file__).with_name("results")
-RIVAL_HOME = ROOT / "bench" / "work"
 DATATROVE = ("datatrove[io,processing]==0.10.1", "ftfy==6.3.1", "spacy==3.8.18")
 WORKERS = 2
 
@@ -42,12 +34,12 @@ def main(arguments: list[str]) -> int:
         raw.mkdir()
         plain.mkdir()
         stories = write_raw(source, raw / "stories.jsonl", plain / "stories.jsonl", times)
-        figures = [measured(name, command, home) for name, command in runners(Path(home), raw, plain)]
+        figures = [measured(name, command, home, {"PYTHONPATH": str(ROOT)}) for name, command in runners(Path(home), raw, plain)]
     report = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "stories": stories,
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-        "versions": {name: version(name) for name in ("copydesk", "prefect", "pyarrow", "datasketch", "ftfy", "great-expectations")},
+        "machine": machine(),
+        "versions": versions("copydesk", "prefect", "pyarrow", "datasketch", "ftfy", "great-expectations"),
         "runs": figures,
     }
     RESULTS.mkdir(exist_ok=True)
@@ -55,7 +47,9 @@ def main(arguments: list[str]) -> int:
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     ours = figures[0]["seconds"]
     for run in figures:
-        print(f"{run['name']:<22} {run['seconds']:8.1f} s  {run['peak_mb']:8.0f} MB  {run['seconds'] / ours:5.1f} x copydesk")
+        print(
+            f"{run['name']:<22} {run['seconds']:8.1f} s  {run['cpu_seconds']:8.1f} s CPU  {run['peak_mb']:8.0f} MB  {run['seconds'] / ours:5.1f} x copydesk"
+        )
     print(f"written to {path}")
     return int(any(run["exit"] for run in figures))
 
@@ -96,47 +90,5 @@ def runners(home: Path, raw: Path, plain: Path) -> list[tuple[str, Sequence[str]
         str(WORKERS),
     ]
     byhand = [sys.executable, str(tools / "peer_byhand.py"), str(plain / "stories.jsonl"), str(home / "byhand.parquet")]
-    datatrove = [rival_python(), str(tools / "peer_datatrove.py"), str(plain), str(home / "datatrove"), str(WORKERS)]
+    datatrove = [environment("datatrove", DATATROVE), str(tools / "peer_datatrove.py"), str(plain), str(home / "datatrove"), str(WORKERS)]
     return [("copydesk", copydesk), ("copydesk, nothing new", copydesk), ("by hand", byhand), ("datatrove", datatrove)]
-
-
-def rival_python() -> str:
-    """Python of datatrove's own virtual environment, made on first use."""
-    python = RIVAL_HOME / "datatrove" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(RIVAL_HOME / "datatrove")], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *DATATROVE], check=True)
-    return str(python)
-
-
-def measured(name: str, command: Sequence[str], home: str) -> dict[str, Any]:
-    """Wall seconds, and the peak of the memory of all processes of the run together (proportional set size, 0.2 s steps)."""
-    started = time.perf_counter()
-    peak = [0.0]
-    with Path(home, "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log, start_new_session=True
-        )
-        watch = threading.Thread(target=_watch, args=(process, peak))
-        watch.start()
-        process.wait()
-        seconds = time.perf_counter() - started
-        watch.join()
-    if process.returncode:
-        print(Path(home, "log").read_text(errors="replace")[-2000:])
-    return {"name": name, "seconds": round(seconds, 1), "peak_mb": round(peak[0]), "exit": process.returncode}
-
-
-def _watch(process: subprocess.Popen[bytes], peak: list[float]) -> None:
-    """Linux only: elsewhere the peak stays 0."""
-    while process.poll() is None:
-        total = 0.0
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.getsid(int(folder.name)) == process.pid:
-                    lines = (folder / "smaps_rollup").read_text().splitlines()
-                    total += next(float(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
-            except (OSError, StopIteration):
-                continue
-        peak[0] = max(peak[0], total)
-        time.sleep(0.2)

@@ -55,6 +55,19 @@ def _parser() -> argparse.ArgumentParser:
     _settings(clean)
     clean.add_argument("--json", action="store_true", help="for programs: one JSON object a record")
 
+    compare = _verb(verbs, "compare", _compare, "the verdict on two stories, with the evidence and the passages they share")
+    compare.epilog = (
+        "A and B are each a raw file (FILE, or FILE#3 or FILE#ID for one record of many, counted from 0) or a raw_id or story_id of the "
+        "published snapshot. --json gives one object: a, b (the two stories, and what the snapshot decided), verdict, similarity, "
+        "evidence (value x weight = contribution, for one story against two), source_evidence (for A as the source against B), barriers "
+        "(why the pair is no near copy or no rewrite), passages (as A and as B has them, with their first character), caveat, notes."
+    )
+    compare.add_argument("a", metavar="A", help="FILE, FILE#RECORD, raw_id or story_id")
+    compare.add_argument("b", metavar="B", help="the same")
+    _curated(compare)
+    _settings(compare)
+    compare.add_argument("--json", action="store_true", help="for programs: one JSON object")
+
     rules = _verb(verbs, "rules", _rules, "the boilerplate rules, with the lines each took in the published snapshot")
     _curated(rules)
     _settings(rules)
@@ -66,6 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     path = _verb(verbs, "path", _path, "print the folder of the published snapshot, for readers that must not change horses")
     path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs"], help="or of one table")
     _curated(path)
+
+    fit = _verb(verbs, "fit", _fit, "learn how rare words are in your own stories, for `derivative.rarity`")
+    fit.epilog = (
+        "Worth it when the stories are of one topic, whose words are rare elsewhere and common here, or in a language that wordfreq lacks. "
+        "It needs 500 stories or more, of many events: fit on months, not on a day. The model only makes words more common than they are "
+        "in wordfreq; it is frozen, used when the settings name it, and another model is another recipe: all stories are worked again."
+    )
+    _curated(fit)
+    fit.add_argument("--out", default="rarity.parquet", metavar="FILE", help="the model to write (default: rarity.parquet)")
 
     serve = _verb(verbs, "serve", _serve, "run on a schedule until stopped")
     serve.add_argument("--cron", default="0 * * * *", help="when to run (default: every hour, '0 * * * *')")
@@ -275,6 +297,44 @@ def _show(record: dict[str, Any], as_json: bool) -> None:
         terminal.fields({"here": passage["text"], "there": passage["other_text"]})
     terminal.story_lines(record["text"], record.get("removed") or [], record.get("repairs") or [])
     print()
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from flows.compare import UnknownError, compare
+    from tasks.settings import load
+
+    try:
+        knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)
+        found = compare(chosen.a, chosen.b, Path(chosen.curated), knobs)
+    except (UnknownError, ValueError) as error:
+        return _say(f"copydesk: {error}", USAGE)
+    if chosen.json:
+        print(json.dumps(found, ensure_ascii=False, default=str))
+        return DONE
+    from flows import terminal
+
+    terminal.comparison(found)
+    return DONE
+
+
+def _fit(chosen: argparse.Namespace) -> int:
+    snapshot = _snapshot(chosen)
+    if snapshot is None:
+        return USAGE
+    from flows import terminal
+    from tasks import rarity
+
+    files, out = sorted((snapshot / "stories").glob("*.parquet")), Path(chosen.out)
+    try:
+        with terminal.progress():
+            model = rarity.fit(files)
+    except rarity.ModelError as error:
+        return _say(f"copydesk: {error}", USAGE)
+    rarity.write(model, out)
+    terminal.raised(rarity.raised(model, files))
+    print(f"model     {out}  ({model.name}: {len(model.hashes):,} terms of {model.words:,} words in {model.stories:,} stories)")
+    print(f'to use    copydesk run --set derivative.rarity="{out}", or the same in copydesk.toml; all stories are then worked again')
+    return DONE
 
 
 def _rules(chosen: argparse.Namespace) -> int:

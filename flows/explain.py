@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -24,25 +25,43 @@ def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
 
 
 def cleaned(file: Path, knobs: settings.Settings) -> list[dict[str, Any]]:
-    """The records of a raw file as they come out of ingest, repair and strip.
+    """The records of a raw file, in its order, as they come out of ingest, repair and strip.
 
     Raises:
         ValueError: the file's name says no format that can be read.
     """
-    found = ingest.raw_file(file.absolute(), file.absolute().parent)
+    records: list[dict[str, Any]] = clean(read(file, file.absolute().parent, knobs), knobs).to_pylist()
+    return records
+
+
+def read(file: Path, root: Path, knobs: settings.Settings, only: int | None = None) -> pa.Table:
+    """The records of a raw file below root, in its order, as ingest leaves them: an INGESTED table.
+
+    Args:
+        only: give this one record, if there are so many; from 0.
+
+    Raises:
+        ValueError: the file's name says no format that can be read.
+    """
+    found = ingest.raw_file(file.absolute(), root)
     if found is None:
         raise ValueError(f"{file.name}: not a format that can be read (.txt .html .jsonl .json .csv .parquet, each also .gz or .zst)")
-    records = []
+    run = knobs.run
     with TemporaryDirectory() as folder:
         store = Path(folder)
-        listed = pq.read_table(
-            ingest.read_batch([found], store, store / "ledger", knobs.ingest.max_record_bytes, knobs.run.shard_rows, knobs.run.shard_bytes)
-        )
-        for name in listed["shards"].to_pylist()[0]:
-            table = ingest.parse(pq.read_table(store / name), knobs.ingest, {found.uri: "present"})
-            table = boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip)
-            records += table.to_pylist()
-    return records
+        batch = ingest.read_batch([found], store, store / "ledger", knobs.ingest.max_record_bytes, run.shard_rows, run.shard_bytes)
+        names = pq.read_table(batch)["shards"].to_pylist()[0]
+        table = pa.concat_tables([pq.read_table(store / name) for name in names])
+    stems = table["stem"].to_pylist()  # the file's own stem, with #n but for the only record and the unreadable rest, which is last
+    numbers = [int(stem[len(found.stem) + 1 :]) if len(stem) > len(found.stem) else len(stems) for stem in stems]
+    order = sorted(range(len(stems)), key=numbers.__getitem__)
+    order = [order[only]] if only is not None and only < len(order) else order
+    return ingest.parse(table.take(pa.array(order)), knobs.ingest, {found.uri: "present"})
+
+
+def clean(table: pa.Table, knobs: settings.Settings) -> pa.Table:
+    """INGESTED -> STRIPPED."""
+    return boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip)
 
 
 def rule_hits(rules: str | None, snapshot: Path | None) -> list[dict[str, Any]]:

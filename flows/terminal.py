@@ -11,8 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
+
+class _Piped(Console):
+    """A console whose reader may leave early: `copydesk compare A B | head` is no failure, and the command line ends it."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = _Piped(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -117,3 +126,211 @@ def rules(listed: Sequence[Mapping[str, Any]]) -> None:
     for rule in listed:
         table.add_row(escape(rule["rule"]), f"{rule['hits']:,}", escape(rule["why"]))
     out.print(table)
+
+
+def raised(words: Sequence[tuple[str, float, float]]) -> None:
+    """The words that a rarity model made most common, with their Zipf frequencies before and after."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("more common here")
+    table.add_column("elsewhere", justify="right")
+    table.add_column("here", justify="right")
+    for word, before, after in words:
+        table.add_row(escape(word), f"{before:.1f}", f"{after:.1f}")
+    if words:
+        out.print(table)
+
+
+# ---- two stories side by side ------------------------------------------------------------------------------------------
+
+WIDE = 80  # columns of a terminal from which two texts stand side by side
+WIDEST = 160  # longer lines are hard to read
+CONTEXT = 8  # words before and after a shared passage
+HEAD, TAIL = 50, 10  # words that are shown of a long passage
+PASSAGES = 8  # the longest ones tell enough
+
+_COLOURS = {"exact": "green", "near": "green", "derivative": "yellow", None: "cyan"}
+_POLICY = {
+    "source_of_derivative": "it is the source",
+    "more_complete": "it is more complete",
+    "latest_version": "it is the latest version of its source",
+    "earlier": "it was published first",
+    "tie": "a tie, settled by the hash of the text",
+}
+
+
+def comparison(found: Mapping[str, Any]) -> None:
+    """What flows.compare found, for people: verdict, the two headers, evidence, shared passages. Fits the terminal's width."""
+    if out.is_terminal:
+        _comparison(found, min(out.width, WIDEST))
+        return
+    with out.capture() as captured:
+        _comparison(found, min(out.width, WIDEST))
+    out.print(Text("\n".join(line.rstrip() for line in captured.get().splitlines())))
+
+
+def _comparison(found: Mapping[str, Any], width: int) -> None:
+    a, b, verdict = found["a"], found["b"], found["verdict"]
+    _print(Text(verdict["words"], style=f"bold {_COLOURS[verdict['relation']]}"), width)
+    for line in _said(verdict):
+        _print(Text(line), width)
+    for note in found["notes"]:
+        _print(Text(f"note: {note}", style="yellow"), width)
+
+    _title("the two", width)
+    header = [("", Text("A", style="bold"), Text("B", style="bold"))] if width >= WIDE else []
+    header += [
+        (name, _header(a, name, b, "B"), _header(b, name, a, "A"))
+        for name in ("", "source", "title", "byline", "published", "words", "decision")
+    ]
+    _beside([row for row in header if row[1].plain or row[2].plain], width)
+
+    _title("evidence of one story", width, "what it adds to the odds (natural logarithm), then the sentence")
+    total = sum(one["contribution"] for one in found["evidence"])
+    odds = f"in all, as a probability of a rewrite: {_percent(verdict['rewrite_probability'])}"
+    _contributions(found["evidence"], width, ("", f"{total:+.1f}", odds))
+    _print(Text(found["caveat"], style="dim"), width)
+    out.print()
+    likeness = found["similarity"]
+    _grid(
+        [
+            ("jaccard", f"{likeness['jaccard']:.3f}", "similarity of the sets of shingles"),
+            (
+                "containment",
+                f"{likeness['containment_a']:.3f}  {likeness['containment_b']:.3f}",
+                "share of A's shingles found in B, of B's in A",
+            ),
+            ("weighted jaccard", f"{likeness['weighted_jaccard']:.3f}", "similarity of the sets of rare terms, the rarest counting most"),
+            (
+                "coverage",
+                f"{likeness['coverage_a']:.3f}  {likeness['coverage_b']:.3f}",
+                "share of A's sentences that mostly stand in B, of B's in A",
+            ),
+        ],
+        width,
+    )
+    if found["barriers"]:
+        _title("why no near copy" if verdict["relation"] else "why they are two stories", width)
+        _grid([(f"no {'near copy' if one['tier'] == 'near' else 'rewrite'}", "", one["words"]) for one in found["barriers"]], width)
+    if verdict["relation"]:
+        _title("evidence of the source", width, "above 0 for A, below for B")
+        _contributions([one for one in found["source_evidence"] if one["value"]], width)
+    _passages(found, width)
+
+
+def _said(verdict: Mapping[str, Any]) -> Iterator[str]:
+    yield f"probability that they are one story: {_percent(verdict['probability'])}"
+    if verdict["source"]:
+        yield f"judged to be the source: {verdict['source'].upper()}, {_percent(verdict['source_probability'])} sure"
+    if verdict["kept"]:
+        yield f"a run that has only these two keeps {verdict['kept'].upper()}: {_POLICY.get(verdict['kept_reason'], verdict['kept_reason'])}"
+    if not verdict["proposed"]:
+        yield "a run would not propose the pair: their sketches have too little in common" + (
+            ", unless a cluster brings them together" if verdict["relation"] else ""
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{min(99.9, 100 * share):.1f} %" if 0 < share < 0.01 or 0.99 < share < 1 else f"{100 * share:.0f} %"
+
+
+def _header(side: Mapping[str, Any], name: str, other: Mapping[str, Any], letter: str) -> Text:
+    if name == "":
+        return Text(_plain(side["given"]), style="bold")
+    if name == "published":
+        return Text((side["published_at"] or "").replace("T", " ").replace("+00:00", " UTC"))
+    if name == "words":
+        return Text(f"{side['word_count']:,}")
+    if name == "decision":
+        relation, reason = side["relation"], side["reason"]
+        of = f" of {letter if side['duplicate_of'] == other['story_id'] else side['duplicate_of']}" if side["duplicate_of"] else ""
+        return Text(
+            f"{side['outcome'] or ''}{of}{f', {relation}' if relation else ''}{f' ({reason})' if reason and side['outcome'] else ''}"
+        )
+    return Text(_plain(side[name] or ""))
+
+
+def _contributions(evidence: Sequence[Mapping[str, Any]], width: int, *last: tuple[str, str, str]) -> None:
+    _grid([(one["name"], f"{one['contribution']:+.1f}", one["words"]) for one in evidence] + list(last), width)
+
+
+def _passages(found: Mapping[str, Any], width: int) -> None:
+    passages, whole = found["passages"], found["verdict"]["relation"] == "exact"
+    if whole or not passages:
+        _title("shared passages", width)
+        _print(Text("the whole text" if whole else "none of four words or more"), width)
+        return
+    _title("shared passages", width, "longest first" if out.is_terminal else "longest first, in brackets")
+    rows = [("", Text("A", style="bold"), Text("B", style="bold"))] if width >= WIDE else []
+    for one in passages[:PASSAGES]:
+        left = _in_context(found["a"]["text"], one["start"], one["text"])
+        rows.append(("", left, _in_context(found["b"]["text"], one["other_start"], one["other_text"])))
+    _beside(rows, width, gap=True)
+    if len(passages) > PASSAGES:
+        _print(Text(f"and {len(passages) - PASSAGES} more (--json has them)", style="dim"), width)
+
+
+def _in_context(text: str, start: int, passage: str) -> Text:
+    """A passage with some words of its surroundings; a long one without its middle."""
+    before, after = text[:start], text[start + len(passage) :]
+    near, far = before.split()[-CONTEXT:], after.split()[:CONTEXT]
+    words = passage.split()
+    if len(words) > HEAD + TAIL + 10:
+        words = [*words[:HEAD], f"… ({len(words) - HEAD - TAIL} more words) …", *words[-TAIL:]]
+    shown = _plain(" ".join(words))
+    return Text.assemble(
+        ("… " if len(before.split()) > CONTEXT else "", "dim"),
+        (_plain(" ".join(near)) + (" " if before[-1:].isspace() else ""), "dim"),
+        (shown if out.is_terminal else f"[{shown}]", "bold"),
+        ((" " if after[:1].isspace() else "") + _plain(" ".join(far)), "dim"),
+        (" …" if len(after.split()) > CONTEXT else "", "dim"),
+    )
+
+
+def _plain(text: str) -> str:
+    """On one line, and without characters that would command the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+
+
+def _title(text: str, width: int, hint: str = "") -> None:
+    out.print()
+    _print(Text.assemble((text, "bold underline"), (f"  {hint}" if hint else "", "dim")), width)
+
+
+def _print(text: Text, width: int) -> None:
+    out.print(text, width=width, soft_wrap=False)
+
+
+def _grid(rows: Sequence[tuple[str, str, str]], width: int) -> None:
+    """Name, figure and sentence in columns."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    if any(figure for _, figure, _ in rows):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column()
+    for name, figure, words in rows:
+        cells = (name, figure, words) if len(table.columns) == 3 else (name, words)
+        table.add_row(*(Text(cell) for cell in cells))
+    out.print(table, width=width, soft_wrap=False)
+
+
+def _beside(rows: Sequence[tuple[str, Text, Text]], width: int, gap: bool = False) -> None:
+    """A and B in two columns, or one below the other where the terminal is narrow; `gap`: with a line between the rows."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=width >= WIDE)
+    named = any(name for name, _, _ in rows)
+    if named:
+        table.add_column(style="dim", no_wrap=True)
+    if width >= WIDE:
+        table.add_column(ratio=1, overflow="fold")
+        table.add_column(ratio=1, overflow="fold")
+    else:
+        table.add_column(no_wrap=True, style="dim")
+        table.add_column(overflow="fold")
+    for number, (name, left, right) in enumerate(rows):
+        if gap and number > (width >= WIDE):  # wide, the first row is the head
+            table.add_row()
+        if width >= WIDE:
+            table.add_row(*([Text(name)] if named else []), left, right)
+        else:
+            table.add_row(*([Text(name)] if named else []), Text("A"), left)
+            table.add_row(*([Text("")] if named else []), Text("B"), right)
+    out.print(table, width=width, soft_wrap=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,16 @@ def cluster(
     def judge(wanted: list[Pair]) -> list[Judgement]:
         nonlocal late
         late += len(wanted)
-        return verdict.judge_pairs([(stories.number(a), stories.number(b)) for a, b in wanted], shards, near, derivative)
+        numbers = [(stories.number(a), stories.number(b)) for a, b in wanted]
+        return verdict.judgements(verdict.judge_pairs(numbers, shards, near, derivative))
 
     standing = anchored(members, pairs, judge, policy.complete)
-    decisions = _decisions(table, standing, recipe)
+    beside: dict[str, str] = {}
+    if policy.keep == "one-per-source":
+        standing, beside = per_source(members, standing, judge, policy.complete)
+    couples = [(stories.number(story_id), stories.number(found.kept)) for story_id, found in standing.items()]
+    passages = dict(zip(standing, verdict.evidence(couples, shards), strict=True))
+    decisions = _decisions(table, standing, passages, beside, recipe)
     out.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(decisions, out, compression="zstd")
     outcomes = {row["values"]: row["counts"] for row in pc.value_counts(decisions["outcome"]).to_pylist()}
@@ -118,12 +125,7 @@ def cluster(
 
 def read_judged(files: Iterable[Path]) -> list[Judgement]:
     """The judgements of some files of `match.judge` that found one story."""
-    out = []
-    for file in files:
-        for row in pq.read_table(file, filters=[("relation", "!=", "")]).to_pylist():
-            passages = tuple((passage["text"], passage["other_text"]) for passage in row.pop("passages"))
-            out.append(Judgement(**row, passages=passages))
-    return out
+    return [judgement for file in files for judgement in verdict.judgements(pq.read_table(file, filters=[("relation", "!=", "")]))]
 
 
 def anchored(
@@ -157,12 +159,42 @@ def anchored(
                 if other == anchor:
                     continue
                 found = known[anchor][other]
-                if found.relation is None:
-                    rest.append(other)
+                if found.relation is None or (
+                    found.relation == "derivative" and any(known[anchor][c].relation is None for c in copies[other])
+                ):
+                    rest.append(other)  # copies go together: no rewrite of the anchor is a copy of what is another story
                 else:
                     standing[other] = Standing(anchor, found, _reason(members[other], members[anchor], found, copies, members, complete))
         groups = components(rest, known)
     return standing
+
+
+def per_source(
+    members: dict[str, Member], standing: dict[str, Standing], judge: Callable[[list[Pair]], list[Judgement]], complete: float
+) -> tuple[dict[str, Standing], dict[str, str]]:
+    """One kept story for every source in a cluster: what then stands for the duplicates, and for the stories kept beside an anchor that anchor.
+
+    The anchor stands for its own source and for stories without one. Of each other source the best by the policy is kept, and
+    stands for those of its source that are judged one story with it; the anchor keeps the rest.
+    """
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, found in standing.items():
+        source = members[name].source
+        if source and source != members[found.kept].source:
+            groups[found.kept, source].append(name)
+    known: Links = defaultdict(dict)
+    _learn(known, judge([_pair(one, other) for group in groups.values() for one, other in combinations(sorted(group), 2)]))
+    left, beside = dict(standing), {}
+    for (anchor, _), group in groups.items():
+        kept = best(group, members, known, complete)
+        beside[kept] = anchor
+        del left[kept]
+        copies = _copies(group, known)
+        for other in group:
+            if other != kept and known[kept][other].relation is not None:
+                judgement = known[kept][other]
+                left[other] = Standing(kept, judgement, _reason(members[other], members[kept], judgement, copies, members, complete))
+    return left, beside
 
 
 def _learn(known: Links, judgements: Iterable[Judgement]) -> None:
@@ -287,33 +319,35 @@ def _unambiguous(table: pa.Table) -> None:
         raise ValueError("cluster: two rows have one story_id, or ids that agree in their first 16 digits; story_id must be a hash")
 
 
-def _decisions(table: pa.Table, standing: dict[str, Standing], recipe: str) -> pa.Table:
-    fault = table["reason"].to_pylist()
-    stage = table["stage"].to_pylist()
-    scores = []
-    for i, story_id in enumerate(table["story_id"].to_pylist()):
-        row: dict[str, Any] = dict.fromkeys(("stage", "reason", *schema.DECISIONS.names[8:]))
-        row["recipe"] = recipe
-        if fault[i] is not None:
-            row |= {"outcome": "quarantined", "stage": stage[i], "reason": fault[i]}
+def _decisions(
+    table: pa.Table, standing: dict[str, Standing], passages: dict[str, list[tuple[str, str]]], beside: dict[str, str], recipe: str
+) -> pa.Table:
+    names = ("outcome", *schema.DECISIONS.names[8:])
+    ids = table["story_id"].to_pylist()
+    columns: dict[str, list[Any]] = {name: [None] * len(ids) for name in names}
+    columns |= {"stage": table["stage"].to_pylist(), "reason": table["reason"].to_pylist(), "recipe": [recipe] * len(ids)}
+    for i, story_id in enumerate(ids):
+        if columns["reason"][i] is not None:
+            columns["outcome"][i] = "quarantined"
         elif story_id not in standing:
-            row |= {"outcome": "kept", "cluster_id": story_id}
+            columns["outcome"][i], columns["cluster_id"][i], columns["stage"][i] = "kept", story_id, None
+            columns["same_story"][i] = beside.get(story_id)
         else:
-            row |= {"outcome": "duplicate", "stage": "cluster", **_verdict(story_id, standing[story_id])}
-        scores.append(row)
-    names = ("outcome", "stage", "reason", *schema.DECISIONS.names[8:])
-    fresh = pa.Table.from_pylist(scores, schema=schema.schema(*names))
-    for name in names:
+            for name, value in _verdict(story_id, standing[story_id], passages[story_id]).items():
+                columns[name][i] = value
+    for name, values in columns.items():
         table = table.drop_columns([name]) if name in table.column_names else table
-        table = table.append_column(name, fresh[name])
+        table = table.append_column(name, pa.array(values, schema.DECISIONS.field(name).type))
     return schema.conform(table, schema.DECISIONS)
 
 
-def _verdict(story_id: str, standing: Standing) -> dict[str, Any]:
+def _verdict(story_id: str, standing: Standing, passages: list[tuple[str, str]]) -> dict[str, Any]:
     """The columns of a duplicate, seen from the row: `_a` is its own side when its id is the smaller."""
     j = standing.judgement
     first = story_id == j.a
     return {
+        "outcome": "duplicate",
+        "stage": "cluster",
         "reason": standing.reason,
         "relation": j.relation,
         "duplicate_of": standing.kept,
@@ -323,5 +357,5 @@ def _verdict(story_id: str, standing: Standing) -> dict[str, Any]:
         "containment": j.containment_a if first else j.containment_b,
         "weighted_jaccard": j.weighted_jaccard,
         "coverage": j.coverage_a if first else j.coverage_b,
-        "evidence": [{"text": t, "other_text": o} if first else {"text": o, "other_text": t} for t, o in j.passages],
+        "evidence": [{"text": text, "other_text": other} for text, other in passages],
     }

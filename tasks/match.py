@@ -1,9 +1,13 @@
 """Matching: which stories may be one, and the verdict on each pair. keys -> propose -> judge.
 
-A story has LSH keys of three kinds: its text's hash, the bands of its signature, the bands of its sketch. `keys` cuts
-them by key range into partitions, `propose` groups one partition, `judge` merges the proposals, throws chance meetings
-out by comparing whole sketches, and reads the texts of the rest. Every step takes and writes Parquet files; results
-depend on the set of stories alone, not on shards, partitions or order.
+A story has keys of four kinds: its text's hash, the bands of its signature (one wording), runs of words chosen by
+winnowing (a passage in common, however long the rest), and the bands of its sketch (the same rare terms, in whatever words).
+The last are the weakest evidence, and stories of one topic share more of them the more there are. So fewer samples need
+to collide where two stories were published within days of each other, or one has no date, than elsewhere; what is
+copied is found at any distance. `keys` cuts the keys by range into partitions, `propose` groups one partition,
+`judge` merges the proposals, throws chance meetings out by comparing signatures and rare terms, and reads the texts of
+the rest. Every step takes and writes files; results depend on the set of stories alone, not on shards, partitions or
+order.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import feather
 
 from tasks import schema, settings, verdict
 from tasks.verdict import stories
@@ -25,36 +30,40 @@ from tasks.verdict import stories
 KEYS = pa.schema(
     [
         pa.field("key", pa.uint64(), nullable=False),
-        pa.field("story", pa.uint64(), nullable=False),
-        pa.field("published", pa.int64(), nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("further", pa.uint32(), nullable=False),
     ],
     metadata={
-        "description": "LSH keys; story: first 16 hex digits of story_id; published: UTC us, a bare date its end, unknown the largest"
+        "description": "candidate keys; row: of the shard's STORIES; further: 0, or what must be equal too if published before the story's since"
+    },
+)
+STORIES = pa.schema(
+    [
+        pa.field("story", pa.uint64(), nullable=False),
+        pa.field("published", pa.int64(), nullable=False),
+        pa.field("since", pa.int64(), nullable=False),
+    ],
+    metadata={
+        "description": "the stories of a shard that have keys; story: first 16 hex digits of story_id; published: UTC us, a bare date its end, "
+        "unknown the largest; since: some days before, if unknown the smallest"
     },
 )
 PAIRS = pa.schema([pa.field("a", pa.uint64(), nullable=False), pa.field("b", pa.uint64(), nullable=False)])
-_PASSAGES = pa.list_(pa.field("item", schema.PASSAGE, nullable=False))
-_FLOATS = ("probability", "jaccard", "containment_a", "containment_b", "weighted_jaccard", "coverage_a", "coverage_b", "source_a")
-JUDGED = pa.schema(
-    [
-        pa.field("a", pa.string(), nullable=False),
-        pa.field("b", pa.string(), nullable=False),
-        pa.field("relation", pa.string()),
-        *(pa.field(name, pa.float64()) for name in _FLOATS),
-        pa.field("passages", _PASSAGES, nullable=False),
-    ],
-    metadata={
-        "description": "pairs a < b; relation null: two stories; coverage null: texts not read; _a: share of a found in b; source_a: probability that a is b's source"
-    },
-)
-_EXACT, _NEAR, _DERIVATIVE = 1, 2, 3
-_EQUAL_SIGNATURE = 0.1
-"""Share of equal signature values from which a pair is judged; chance gives unrelated texts next to none."""
+_EXACT, _NEAR, _DERIVATIVE, _RUN = 1, 2, 3, 4
+_EVER = np.iinfo(np.int64).min
+_FURTHER = 0x9E3779B97F4A7C15
+_AT_ONCE = 4_000
+"""Stories whose texts are held at once: some 200 MB."""
+_EQUAL_SIGNATURE = 0.05
+"""Share of equal signature values from which a pair is judged; chance gives unrelated texts next to none, a cut of a tenth has it."""
 
 
 @dataclass(frozen=True)
 class Proposed:
-    """Where the pairs of one partition are, how many, over how many distinct keys; hot keys and the pairs they left out."""
+    """Where the pairs of one partition are, how many, over how many distinct keys; hot keys and the pairs they left out.
+
+    A pair is counted for each key that left it out; another may have proposed it.
+    """
 
     pairs_file: Path
     pairs: int
@@ -65,7 +74,7 @@ class Proposed:
 
 @dataclass(frozen=True)
 class Judged:
-    """Where the judged pairs are; distinct pairs proposed, pairs left after comparing sketches, pairs found to be one story."""
+    """Where the judged pairs are; distinct pairs proposed, pairs left after `sift`, pairs found to be one story."""
 
     judged_file: Path
     proposed: int
@@ -74,60 +83,68 @@ class Judged:
 
 
 def keys(shard: Path, out: Path, partitions: int, near: settings.Near, derivative: settings.Derivative) -> list[Path]:
-    """Write the LSH keys of one shard, one file a partition of the key range.
+    """Write the candidate keys of one shard, one file a partition of the key range.
 
     Args:
         shard: a FINGERPRINTED Parquet file. Faulty rows have no keys.
-        out: folder; partition p of shard s.parquet goes to out/p/s.parquet.
+        out: folder; partition p of shard s.parquet goes to out/p/s.arrow (KEYS), its stories to out/stories/s.arrow (STORIES).
         partitions: how many ranges the 64-bit keys are cut into.
 
     Returns:
         the files, in the order of the partitions.
 
     Raises:
-        ValueError: bands x rows exceed the permutations, or the shard was fingerprinted otherwise.
+        ValueError: bands x rows exceed the permutations, fewer far_rows than rows, or the shard was fingerprinted otherwise.
     """
-    table = pq.read_table(shard, columns=["story_id", "published_at", "published_precision", "reason", "text_hash", "signature", "sketch"])
+    if near.bands * near.rows > near.permutations:
+        raise ValueError(f"near: {near.bands} bands x {near.rows} rows exceed {near.permutations} permutations")
+    if derivative.far_rows < derivative.rows:
+        raise ValueError(f"derivative: far_rows {derivative.far_rows} must not be less than rows {derivative.rows}")
+    table = pq.read_table(
+        shard, columns=["story_id", "published_at", "published_precision", "reason", "text_hash", "signature", "sketch", "winnowed"]
+    )
     table = table.filter(schema.healthy(table))
     story, published = stories.numbers(table["story_id"]), stories.times(table)
-    found = _band_keys(table, near, derivative)
-    found.append(_exact_keys(table["text_hash"], found[0][0][:: near.bands]))
-    key = np.concatenate([keys for _, keys in found])
-    rows = np.concatenate([rows for rows, _ in found])
+    since = np.where(published == np.iinfo(np.int64).max, _EVER, published - derivative.days * stories.DAY_US)
+    _write_arrow(pa.table([story, published, since], schema=STORIES), out / "stories" / f"{shard.stem}.arrow")
+    found = [(*keys, np.zeros(len(keys[0]), np.uint32)) for keys in _strong_keys(table, near)]
+    rows, key, further = (np.concatenate(column) for column in zip(*found, _sketch_keys(table, derivative), strict=True))
     part = _partition(key, partitions)
     files = []
     for p in range(partitions):
-        chosen = np.flatnonzero(part == p)
-        here = rows[chosen]
-        order = np.lexsort((key[chosen], story[here]))
-        path = out / f"{p:04d}" / shard.name
-        _write(pa.table([key[chosen][order], story[here][order], published[here][order]], schema=KEYS), path)
-        files.append(path)
+        chosen = part == p
+        files.append(out / f"{p:04d}" / f"{shard.stem}.arrow")
+        _write_arrow(pa.table([key[chosen], rows[chosen].astype(np.uint32), further[chosen]], schema=KEYS), files[-1])
     return files
 
 
-def _exact_keys(text_hash: pa.ChunkedArray[Any], rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """The given rows, those that have a signature, and a key of their text: texts without a word are no copies of each other."""
-    first = np.frombuffer(b"".join(text_hash.to_pylist()), "<u8")[::2]
-    return rows, first[rows] ^ np.uint64(_EXACT)
-
-
-def _band_keys(
-    table: pa.Table, near: settings.Near, derivative: settings.Derivative
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
-    """Row and key of every band of signature and sketch; texts without shingles or rare terms have none."""
+def _strong_keys(table: pa.Table, near: settings.Near) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
+    """Row and key of every text that has a word, band of its signature and run of words: texts without a word are no copies."""
     from tasks.kernels import sketches
 
-    if near.bands * near.rows > near.permutations:
-        raise ValueError(f"near: {near.bands} bands x {near.rows} rows exceed {near.permutations} permutations")
-    out = []
-    plan = [("signature", near.permutations, near.bands, near.rows, _NEAR)]
-    if derivative.enabled:
-        plan.append(("sketch", derivative.samples, derivative.samples // derivative.rows, derivative.rows, _DERIVATIVE))
-    for name, width, bands, size, tag in plan:
-        rows, matrix = _matrix(table[name], width)
-        out.append((np.repeat(rows, bands), sketches.band_keys(matrix, bands, size, tag).reshape(-1)))
-    return out
+    rows, signature = _matrix(table["signature"], near.permutations)
+    first = np.frombuffer(b"".join(table["text_hash"].to_pylist()), "<u8")[::2]
+    bands = sketches.band_keys(signature, near.bands, near.rows, _NEAR)
+    runs = np.asarray(pc.list_flatten(table["winnowed"]).to_numpy())
+    run_rows = np.asarray(pc.list_parent_indices(table["winnowed"]).to_numpy())
+    return [
+        (rows, first[rows] ^ np.uint64(_EXACT)),
+        (np.repeat(rows, near.bands), bands.reshape(-1)),
+        (run_rows, runs ^ np.uint64(_RUN)),
+    ]
+
+
+def _sketch_keys(
+    table: pa.Table, derivative: settings.Derivative
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+    """Row, key and further samples (never 0) of every band of a sketch; texts without rare terms have none."""
+    from tasks.kernels import sketches
+
+    if not derivative.enabled:
+        return np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint32)
+    rows, matrix = _matrix(table["sketch"], derivative.samples)
+    keys, further = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
+    return np.repeat(rows, derivative.samples), keys.reshape(-1), further.reshape(-1) | np.uint32(1)
 
 
 def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
@@ -152,8 +169,9 @@ def _partition(key: npt.NDArray[np.uint64], partitions: int) -> npt.NDArray[np.i
 def propose(files: Sequence[Path], out: Path, hot_key: int) -> Proposed:
     """Write the distinct pairs of stories that share a key of one partition: PAIRS, a < b, sorted.
 
-    A key of more than `hot_key` stories proposes for each of them only the first `hot_key` by time of publication
-    (unknown last, then story number).
+    A story is proposed with those of its key that come before it in keep order (time of publication, unknown last, then
+    story number): with the first `hot_key` of all, or of those published at its `since` or later and of those that have its
+    `further` samples too.
 
     Args:
         files: the files of one partition, of all shards.
@@ -161,16 +179,38 @@ def propose(files: Sequence[Path], out: Path, hot_key: int) -> Proposed:
     """
     from tasks.kernels import pairs
 
-    table = pa.concat_tables([pq.read_table(file) for file in files]) if files else KEYS.empty_table()
-    key, story, published = (np.asarray(table[name].to_numpy()) for name in KEYS.names)
-    order = np.argsort(key, kind="stable")
-    shared = _repeated(key[order])
-    order = order[shared]  # most keys have one story
-    order = order[np.lexsort((story[order], published[order], key[order]))]
-    lower, upper, hot_keys, left_out = pairs.propose(key[order], story[order], hot_key)
-    lower, upper = _distinct(lower, upper)
+    key, story, published, since, further, alone = _shared_keys(files)
+    lower, upper, hot_keys, left_out = pairs.propose(key, story, published, np.where(further > 0, since, _EVER), hot_key)
+    far = np.flatnonzero((further > 0) & (since > _EVER))
+    longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
+    order = far[np.lexsort((story[far], published[far], longer))]
+    more = pairs.propose(np.sort(longer), story[order], published[order], np.full(len(order), _EVER), hot_key)
+    lower, upper = _distinct(np.concatenate([lower, more[0]]), np.concatenate([upper, more[1]]))
     _write(pa.table([lower, upper], schema=PAIRS), out)
-    return Proposed(out, len(lower), int(len(key) - shared.sum() + len(np.unique(key[order]))), int(hot_keys), int(left_out))
+    distinct = alone + int((key[1:] != key[:-1]).sum()) + min(1, len(key))
+    return Proposed(out, len(lower), distinct, int(hot_keys + more[2]), int(left_out + more[3]))
+
+
+def _shared_keys(files: Sequence[Path]) -> tuple[Any, ...]:
+    """key, story, published, since, further of every key that two stories have, by key and keep order; and how many have one story."""
+    from tasks.kernels import pairs
+
+    tables = [feather.read_table(file, memory_map=True) for file in files]
+    every = np.concatenate([np.zeros(0, np.uint64), *(table["key"].to_numpy() for table in tables)])
+    chosen = pairs.may_repeat(every)
+    parts = [tuple(np.zeros(0, field.type.to_pandas_dtype()) for field in (*STORIES, KEYS.field("further")))]
+    first = 0
+    for file, table in zip(files, tables, strict=True):
+        here = chosen[first : first + len(table)]
+        first += len(table)
+        rows = table["row"].to_numpy()[here]
+        told = feather.read_table(file.parent.parent / "stories" / file.name)
+        parts.append((*(told[name].to_numpy()[rows] for name in STORIES.names), table["further"].to_numpy()[here]))
+    columns = [every[chosen], *(np.concatenate(column) for column in zip(*parts, strict=True))]
+    key, story, published, _, _ = columns
+    order = np.lexsort((story, published, key))
+    order = order[_repeated(key[order])]
+    return (*(column[order] for column in columns), len(every) - len(order))
 
 
 def _repeated(ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
@@ -209,11 +249,32 @@ def judge(
     mine = _partition(lower, parts) == part
     lower, upper = _distinct(lower[mine], upper[mine])
     near_enough = sift(lower, upper, shards, near, derivative)
-    asked = zip(lower[near_enough].tolist(), upper[near_enough].tolist(), strict=True)
-    judged = verdict.judge_pairs(asked, shards, near, derivative)
-    result = pa.Table.from_pylist(verdict.as_rows(judged), schema=JUDGED).sort_by([("a", "ascending"), ("b", "ascending")])
+    lower, upper = lower[near_enough], upper[near_enough]
+    judged = [
+        verdict.judge_pairs(np.stack([lower[some], upper[some]], 1), shards, near, derivative) for some in _batches(lower, upper, _AT_ONCE)
+    ]
+    result = pa.concat_tables([verdict.JUDGED.empty_table(), *judged]).sort_by([("a", "ascending"), ("b", "ascending")])
     _write(result, out)
-    return Judged(out, len(lower), len(judged), sum(j.relation is not None for j in judged))
+    return Judged(out, len(near_enough), len(result), len(result) - result["relation"].null_count)
+
+
+def _batches(lower: npt.NDArray[np.uint64], upper: npt.NDArray[np.uint64], stories_at_once: int) -> list[npt.NDArray[np.int64]]:
+    """The pairs in batches of some stories each: connected stories together, so that most texts are read once; places of the pairs."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(lower):
+        return []
+    known, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
+    left, right = places[: len(lower)], places[len(lower) :]
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(len(known), len(known)))
+    component = connected_components(graph, directed=False)[1][left]
+    order = np.lexsort((left, component))
+    fresh = np.zeros(len(order), np.int64)  # at each pair, in order: stories not seen before
+    _, first = np.unique(np.stack([left[order], right[order]], 1).reshape(-1), return_index=True)
+    np.add.at(fresh, first // 2, 1)
+    batch = np.cumsum(fresh) // stories_at_once
+    return np.split(order, np.flatnonzero(np.diff(batch)) + 1)
 
 
 def sift(
@@ -223,42 +284,53 @@ def sift(
     near: settings.Near,
     derivative: settings.Derivative,
 ) -> npt.NDArray[np.bool_]:
-    """Which pairs are worth reading: equal texts, or enough equal values in the whole signature or sketch; bool[pairs].
+    """Which pairs are worth reading: equal texts, enough equal signature values, or enough rare terms in common; bool[pairs].
 
     Raises:
         ValueError: a story of a pair is in none of the shards.
     """
-    from tasks.kernels import sketches
+    from tasks.kernels import pairs, sketches
 
     wanted = np.unique(np.concatenate([lower, upper]))
     signature = np.zeros((len(wanted), near.permutations), np.uint32)
-    sketch = np.zeros((len(wanted), derivative.samples), np.uint32)
-    told = np.zeros((len(wanted), 2), np.bool_)
+    words = np.zeros(len(wanted), np.bool_)
     text = np.zeros(len(wanted), "V16")
-    found = np.zeros(len(wanted), np.bool_)
+    found, terms, weights, counts = [], [], [], []
     for shard in shards:
         ids = stories.numbers(pq.read_table(shard, columns=["story_id"])["story_id"])
         rows = np.flatnonzero(np.isin(ids, wanted))
         if not len(rows):
             continue
-        table = pq.read_table(shard, columns=["text_hash", "signature", "sketch"]).take(pa.array(rows))
+        table = pq.read_table(shard, columns=["text_hash", "signature", "terms", "weights"]).take(pa.array(rows))
         places = np.searchsorted(wanted, ids[rows])
-        found[places] = True
+        found.append(places)
         text[places] = np.array(table["text_hash"].to_pylist(), "V16")
-        for column, (name, matrix) in enumerate((("signature", signature), ("sketch", sketch))):
-            full, values = _matrix(table[name], matrix.shape[1])
-            matrix[places[full]] = values
-            told[places[full], column] = True
-    if not found.all():
-        missing = wanted[~found]
+        full, values = _matrix(table["signature"], near.permutations)
+        signature[places[full]] = values
+        words[places[full]] = True
+        counts.append(np.asarray(pc.list_value_length(table["terms"]).to_numpy()))
+        terms.append(np.asarray(pc.list_flatten(table["terms"]).to_numpy()))
+        weights.append(np.asarray(pc.list_flatten(table["weights"]).to_numpy()))
+    at = np.full(len(wanted), -1)
+    at[np.concatenate([np.zeros(0, np.int64), *found])] = np.arange(sum(len(places) for places in found))
+    if (at < 0).any():
+        missing = wanted[at < 0]
         raise ValueError(f"match: {len(missing)} proposed stories are in no shard, e.g. {missing[0]:016x}; give all shards")
+    if not len(wanted):
+        return np.zeros(0, np.bool_)
     left, right = np.searchsorted(wanted, lower), np.searchsorted(wanted, upper)
-    both = told[left] & told[right]
     alike = sketches.equal_samples(signature, left, right) >= _EQUAL_SIGNATURE * near.permutations
-    related = sketches.equal_samples(sketch, left, right) >= derivative.equal_samples * derivative.samples
-    return np.asarray((((text[left] == text[right]) | alike) & both[:, 0]) | (related & both[:, 1]))
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+    shared = pairs.weighted_jaccards(np.concatenate(terms), np.concatenate(weights), starts, at[left], at[right])
+    return np.asarray(((text[left] == text[right]) | alike) & words[left] & words[right] | (shared >= derivative.weighted_jaccard))
 
 
 def _write(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path, compression="zstd")
+
+
+def _write_arrow(table: pa.Table, path: Path) -> None:
+    """Uncompressed, to be mapped into memory: hashes do not compress, and of most keys no more is read than that they are alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    feather.write_feather(table, path, compression="uncompressed")

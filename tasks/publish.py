@@ -51,10 +51,14 @@ class Placement:
     files: Mapping[str, tuple[Piece, ...]]  # file of the snapshot, without its hash: the pieces of it
 
 
+_DECIDED = ("cluster_id", "same_story", "copies", "copy_sources")
+"""Columns of the tables that no shard has."""
+
+
 def place(decisions: Path, shards: Sequence[Path], work: Path, file_rows: int) -> Placement:
     """Decide the file of every row, from the small columns of all shards and the decisions."""
     small = pa.concat_tables([pq.read_table(shard, columns=["story_id", "source", "published_at"]) for shard in shards])
-    decided = pq.read_table(decisions, columns=["story_id", "outcome", "cluster_id"])
+    decided = pq.read_table(decisions, columns=["story_id", "outcome", "cluster_id", "same_story"])
     decided = decided.take(pc.index_in(small["story_id"], value_set=decided["story_id"].combine_chunks()))
     outcomes = decided["outcome"].to_pylist()
     names = _file_names([_TABLE_OF[outcome] for outcome in outcomes], small, file_rows)
@@ -64,6 +68,7 @@ def place(decisions: Path, shards: Sequence[Path], work: Path, file_rows: int) -
         {
             "file": pa.array(names, pa.string()),
             "cluster_id": decided["cluster_id"],
+            "same_story": decided["same_story"],
             "copies": pa.array([n if k else None for n, k in zip(copies, kept, strict=True)], pa.int32()),
             "copy_sources": pa.array([s if k else None for s, k in zip(sources, kept, strict=True)], pa.list_(pa.string())),
         }
@@ -86,11 +91,9 @@ def place(decisions: Path, shards: Sequence[Path], work: Path, file_rows: int) -
 
 def route(shard: Path, destinations: Path, out: Path) -> Path:
     """Rewrite a shard with one row group for each file that its rows go to, in the files' order."""
-    columns = sorted(
-        {name for table in ("stories", "quarantine") for name in TABLES[table].names} - {"cluster_id", "copies", "copy_sources"}
-    )
+    columns = sorted({name for table in ("stories", "quarantine") for name in TABLES[table].names} - set(_DECIDED))
     table, where = pq.read_table(shard, columns=columns), pq.read_table(destinations)
-    for name in ("cluster_id", "copies", "copy_sources"):
+    for name in _DECIDED:
         table = table.append_column(name, where[name])
     with pq.ParquetWriter(out, table.schema, compression="lz4") as writer:
         for name in sorted(pc.unique(where["file"]).to_pylist()):

@@ -11,11 +11,19 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from tasks import rarity
 from tasks.settings import Settings, SettingsError
 
 LIBRARIES = ("chardet", "datasketch", "dateparser", "ftfy", "great_expectations", "htmldate", "lxml", "pyarrow", "trafilatura", "wordfreq")
 # sections that change no row, and paths: of the files there the content counts
-NOT_IN_RECIPE: dict[str, Any] = {"run": True, "publish": True, "gate": True, "check": {"expectations"}, "strip": {"rules"}}
+NOT_IN_RECIPE: dict[str, Any] = {
+    "run": True,
+    "publish": True,
+    "gate": True,
+    "check": {"expectations"},
+    "strip": {"rules"},
+    "derivative": {"rarity"},
+}
 NO_ROW_CHANGES = frozenset({"report.py", "stages.py", "workers.py"})  # pages and scheduling
 
 
@@ -31,6 +39,7 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "code": dict(sorted(_hashes(files("tasks"), ""))),
         "expectations": _content(suites / "stories.json", "check.expectations"),
         "rules": _content(Path(settings.strip.rules), "strip.rules") if settings.strip.rules else "built in",
+        "rarity": rarity.name(settings.derivative.rarity) if settings.derivative.rarity else "built in",
         "libraries": {name: version(name) for name in LIBRARIES},
         "unicode": unicodedata.unidata_version,
     }

@@ -114,6 +114,12 @@ _COLUMNS = (
     Column("duplicate_of", pa.string(), "in kept and quarantined rows", "story_id of the kept story this row repeats"),
     Column("cluster_id", pa.string(), "in quarantined rows", "story_id of the kept story of the cluster, also when it is alone"),
     Column(
+        "same_story",
+        pa.string(),
+        "but for stories kept beside another one, with cluster.keep = one-per-source",
+        "story_id of the kept story of another source that this one is judged to be one story with",
+    ),
+    Column(
         "probability", pa.float64(), "in kept and quarantined rows", "estimated probability that row and kept story are one story", "0-1"
     ),
     Column("jaccard", pa.float64(), "in kept and quarantined rows", "Jaccard similarity of the two texts' sets of shingles", "0-1"),
@@ -150,8 +156,9 @@ _COLUMNS = (
     Column("terms", _list(pa.uint64()), NEVER, "sorted distinct hashes of the rare terms", "64 bits each"),
     Column("weights", _list(pa.float32()), NEVER, "weight of each of terms"),
     Column(
-        "sketch", _list(pa.uint32()), NEVER, "tier 2: weighted MinHash, one sampled term (upper half of its hash) a sample", "32 bits each"
+        "sketch", _list(pa.uint32()), NEVER, "tier 2: weighted MinHash of the rare terms, the smallest value of each sample", "32 bits each"
     ),
+    Column("winnowed", _list(pa.uint64()), NEVER, "sorted distinct hashes of runs of words chosen by winnowing", "64 bits each"),
     # -- the ledger
     Column("size", pa.int64(), NEVER, "size of the raw file", "bytes"),
     Column("modified_ns", pa.int64(), NEVER, "modification time of the raw file", "ns since 1970, UTC"),
@@ -170,16 +177,23 @@ def schema(*names: str) -> pa.Schema:
 _FAULT = ("stage", "reason", "detail")
 _IDENTITY = ("story_id", "raw_id", "raw_uri", "raw_sha256", "raw_state", "place", "kind")
 _STORY = ("source", "url", "title", "byline", "agency", "published_at", "published_precision", "language", "text")
-_SCORES = ("relation", "duplicate_of", "cluster_id", "probability", "jaccard", "containment", "weighted_jaccard", "coverage", "evidence")
+_SCORES = (
+    *("relation", "duplicate_of", "cluster_id", "same_story", "probability", "jaccard", "containment", "weighted_jaccard", "coverage"),
+    "evidence",
+)
 
 STORE = schema("story_id", "raw_uri", "raw_sha256", "place", "kind", "form", "stem", "record", *_FAULT)
 INGESTED = schema(*_IDENTITY, *_STORY, *_FAULT)
 REPAIRED = schema(*INGESTED.names, "repairs")
 STRIPPED = schema(*REPAIRED.names, "word_count", "removed")
 CHECKED = STRIPPED
-FINGERPRINTED = schema(*CHECKED.names, "text_hash", "shingles", "signature", "terms", "weights", "sketch")
+FINGERPRINTED = schema(*CHECKED.names, "text_hash", "shingles", "signature", "terms", "weights", "sketch", "winnowed")
 
-STORIES = schema(*("story_id", "raw_id", "raw_uri"), *_STORY, "word_count", "cluster_id", "copies", "copy_sources", "repairs", "removed")
+STORIES = schema(
+    *("story_id", "raw_id", "raw_uri"),
+    *_STORY,
+    *("word_count", "cluster_id", "same_story", "copies", "copy_sources", "repairs", "removed"),
+)
 DUPLICATES = STORIES
 QUARANTINE = schema("story_id", "raw_id", "raw_uri", "place", "kind", *_FAULT, "text")
 DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "outcome", "stage", "reason"), *_SCORES, "recipe")

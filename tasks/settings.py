@@ -80,33 +80,48 @@ class Near(Section):
     shingle_words: int = Field(5, ge=1, le=20, description="words in a shingle")
     bands: Count = Field(32, description="LSH bands; bands x rows may not exceed the permutations")
     rows: Count = Field(4, description="rows of a band")
+    run_words: int = Field(8, ge=2, le=50, description="words in a run that two stories may share as a candidate key")
+    run_window: int = Field(
+        16, ge=1, le=1000, description="of so many runs that begin one after the other one at least is a key (winnowing)"
+    )
     jaccard: Share = Field(0.5, description="shingle similarity from which two texts are one copy")
     containment: Share = Field(0.8, description="share of the shorter text's shingles found in the longer from which it is a cut of it")
     cut_shingles: Count = Field(40, description="shingles a text must have to count as a cut of another; a shorter one is a quotation")
     details: Share = Field(
         0.6, description="share of the shorter text's figures and names that a near copy must have too: a template has others"
     )
+    later_details: Share = Field(0.85, description="the same where the two were published more than a day apart")
 
 
 class Derivative(Section):
     """Tier 2: another outlet's rewrite."""
 
     enabled: bool = Field(True, description="look for rewrites at all")
+    rarity: str | None = Field(
+        None, description="path of a model of one's own corpus made by `copydesk fit`, laid over wordfreq's frequencies"
+    )
     zipf_cut: float = Field(4.5, ge=1, le=8, description="terms of this Zipf frequency or above weigh nothing")
-    samples: int = Field(512, ge=8, le=4096, description="weighted MinHash samples a story")
-    rows: Count = Field(2, description="samples that must collide to propose a pair")
-    equal_samples: Share = Field(0.08, description="share of equal samples below which a proposed pair is a chance meeting, not read")
+    samples: int = Field(512, ge=64, le=4096, description="weighted MinHash samples a story; each begins a band")
+    rows: int = Field(3, ge=1, le=8, description="samples that must collide to propose a pair published within `days`, or one undated")
+    far_rows: int = Field(4, ge=1, le=8, description="samples that must collide to propose any other pair; rows or more")
+    days: int = Field(14, ge=0, le=36_500, description="days between two stories within which fewer samples need to collide")
     weighted_jaccard: Share = Field(0.11, description="weighted Jaccard of the rare terms below which a pair is no rewrite")
     min_terms: Count = Field(20, description="rare terms below which a text is too short to be judged a rewrite or its source")
     same_source: bool = Field(False, description="look for rewrites within one source too, e.g. when it names the aggregator")
+    later_details: Share = Field(
+        0.6, description="share of the shorter text's figures and names that a rewrite published more than a day apart must have too"
+    )
     probability: Share = Field(0.5, description="probability from which a pair is judged a rewrite")
 
 
 class Cluster(Section):
     """Which of several records of a story is kept."""
 
+    keep: Literal["one", "one-per-source"] = Field(
+        "one", description="keep one record of a story, or one of each source that has it; same_story then names the first"
+    )
     complete: Share = Field(0.9, description="share of the longest member's words that a member needs to count as complete")
-    hot_key: int = Field(50, ge=2, description="a key of more stories proposes each only with this many first in keep order")
+    hot_key: int = Field(20, ge=2, description="a key of more stories proposes each only with this many first in keep order")
 
 
 class Gate(Section):

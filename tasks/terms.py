@@ -60,14 +60,18 @@ def tokenise(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Ter
     """The terms of every text; nulls are empty texts. Reads the Arrow buffers in place."""
     from tasks.kernels import terms as kernel
 
+    return Terms(*kernel.tokenise(*buffers(texts), *tables()))
+
+
+def buffers(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """UTF-8 of all texts, uint8[bytes], and int64[n + 1], text i is data[offsets[i]:offsets[i + 1]]; nulls are empty texts."""
     array = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.large_string())
     array = array.cast(pa.large_string()).fill_null("")
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    buffers = array.buffers()
-    offsets = np.frombuffer(buffers[1], np.int64)[array.offset : array.offset + len(array) + 1] if len(array) else np.zeros(1, np.int64)
-    data = np.frombuffer(buffers[2] or b"", np.uint8)
-    return Terms(*kernel.tokenise(data, offsets, *tables()))
+    held = array.buffers()
+    offsets = np.frombuffer(held[1], np.int64)[array.offset : array.offset + len(array) + 1] if len(array) else np.zeros(1, np.int64)
+    return np.frombuffer(held[2] or b"", np.uint8), offsets
 
 
 def point(character: str) -> tuple[int, str]:

@@ -24,9 +24,7 @@ SAME = ("light", "heavy", "mixed", "syndicated")
 
 def verdict(one: str, other: str, relation: str | None, source: str | None = None) -> Judgement:
     a, b = sorted((one, other))
-    return Judgement(
-        a, b, relation, 0.9, 0.5, 0.6, 0.7, 0.4, 0.5, 0.6, 0.5 if source is None else 0.9 if source == a else 0.1, (("a", "b"),)
-    )
+    return Judgement(a, b, relation, 0.9, 0.5, 0.6, 0.7, 0.4, 0.5, 0.6, 0.5 if source is None else 0.9 if source == a else 0.1)
 
 
 def member(name: str, source: str = "", published: int = UNKNOWN, words: int = 500) -> Member:
@@ -67,8 +65,34 @@ def test_a_rewrite_never_wins_over_its_source_even_when_it_claims_to_be_older() 
 def test_a_copy_of_a_rewrite_does_not_win_either() -> None:
     three = [member("copy", published=1 * HOUR), member("rewrite", published=2 * HOUR), member("source", published=9 * HOUR)]
     judged = [verdict("rewrite", "source", "derivative", source="source"), verdict("copy", "rewrite", "near")]
-    assert kept(three, judged) == {"copy": "copy", "rewrite": "source", "source": "source"}  # a chain does not merge
+    # a chain does not merge; a rewrite whose copy is another story than the source stays with its copy, which is surer
+    assert kept(three, judged) == {"copy": "copy", "rewrite": "copy", "source": "source"}
     assert set(kept(three, [*judged, verdict("copy", "source", "derivative", source="source")]).values()) == {"source"}
+
+
+def test_a_copy_of_the_source_is_not_taken_by_another_story_it_resembles() -> None:
+    three = [member("sametopic", published=1 * HOUR), member("source", published=2 * HOUR), member("syndicated", published=3 * HOUR)]
+    judged = [verdict("syndicated", "source", "near"), verdict("sametopic", "syndicated", "derivative", source="sametopic")]
+    assert kept(three, judged) == {"sametopic": "sametopic", "source": "source", "syndicated": "source"}
+
+
+def test_one_story_of_each_source_can_be_kept() -> None:
+    members = [member("a1", "A", 1 * HOUR), member("a2", "A", 2 * HOUR), member("b1", "B", 3 * HOUR), member("b2", "B", 4 * HOUR)]
+    members += [member("none", "", 5 * HOUR)]
+    names = [one.story_id for one in members]
+    judged = [verdict(a, b, "near") for i, a in enumerate(names) for b in names[i + 1 :]]
+    known = {one.story_id: one for one in members}
+    standing = cluster.anchored(known, judged, nothing_else, 0.9)
+    assert {name: found.kept for name, found in standing.items()} == {"a1": "a2", "b1": "a2", "b2": "a2", "none": "a2"}
+    left, beside = cluster.per_source(known, standing, lambda pairs: [verdict(a, b, "near") for a, b in pairs], 0.9)
+    assert {name: (found.kept, found.reason) for name, found in left.items()} == {
+        "a1": ("a2", "latest_version"),
+        "b1": ("b2", "latest_version"),
+        "none": ("a2", "earlier"),
+    }
+    assert beside == {"b2": "a2"}
+    left, beside = cluster.per_source(known, standing, nothing_else, 0.9)  # two of one source that are no versions of each other
+    assert (left["b2"].kept, beside) == ("a2", {"b1": "a2"})
 
 
 def test_among_sources_the_earliest_wins() -> None:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
     done = copydesk("--help")
     assert done.returncode == 0
-    for verb in ("run", "explain", "clean", "rules", "verify", "path", "serve"):
+    for verb in ("run", "explain", "clean", "compare", "rules", "verify", "path", "fit", "serve"):
         assert f"\n    {verb}" in done.stdout
     heavy = "import sys, flows.command_line; print([m for m in ('prefect', 'pyarrow', 'pydantic', 'rich', 'numpy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, capture_output=True, text=True, check=True)

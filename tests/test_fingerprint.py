@@ -108,6 +108,27 @@ def test_a_story_s_fingerprint_does_not_depend_on_its_shard() -> None:
     assert fingerprint.fingerprint(chunked, NEAR, DERIVATIVE)["sketch"].to_pylist() == together["sketch"].to_pylist()
 
 
+def test_a_story_s_fingerprint_does_not_depend_on_its_batch() -> None:
+    batch = [" ".join([ARTICLE.replace("450", str(100 + i)), *SCRIPTS] * (i % 3)) for i in range(2 * fingerprint.BATCH + 3)]
+    together = of(*batch)
+    for i in (0, 1, fingerprint.BATCH - 1, fingerprint.BATCH, 2 * fingerprint.BATCH + 1):
+        alone = of(batch[i])
+        assert all(alone[name][0] == together[name][i] for name in ("text_hash", *fingerprint.FEATURES.names))
+
+
+def test_long_signatures_are_datasketch_s_too() -> None:
+    text = " ".join(f"word{i % 150} says {i}." for i in range(300))
+    theirs = MinHash(num_perm=64, seed=1, scheme="affine32", hashfunc=fingerprint.hash32)
+    theirs.update_batch(fingerprint.shingles(text, 5))
+    assert of(text)["signature"][0].as_py() == theirs.hashvalues.tolist()
+
+
+def test_the_hash_of_a_text_is_the_same_from_its_bytes() -> None:
+    after = fingerprint.fingerprint(table({"text": "x"}, {"text": SCRIPTS[2]}).slice(1), NEAR, DERIVATIVE)
+    assert after["text_hash"].to_pylist() == [fingerprint.text_hash(SCRIPTS[2])]
+    assert fingerprint.text_hash("").hex() == "cae66941d9efbd404e4d88758ea67670"
+
+
 @pytest.mark.parametrize(
     "change",
     [

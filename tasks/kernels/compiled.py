@@ -25,3 +25,13 @@ def fmix64(value: np.uint64) -> np.uint64:
     value *= np.uint64(0xC4CEB9FE1A85EC53)
     value ^= value >> np.uint64(33)
     return value
+
+
+@compiled
+def fmix32(value: np.uint32) -> np.uint32:
+    """MurmurHash3's 32-bit finalizer; numba widens, so each step is cut to 32 bits again."""
+    value = np.uint32(value ^ (value >> np.uint32(16)))
+    value = np.uint32(value * np.uint32(0x85EBCA6B))
+    value = np.uint32(value ^ (value >> np.uint32(13)))
+    value = np.uint32(value * np.uint32(0xC2B2AE35))
+    return np.uint32(value ^ (value >> np.uint32(16)))

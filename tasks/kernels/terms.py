@@ -25,17 +25,22 @@ FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3
 BASE = 0x9E3779B97F4A7C15
 
+SEEN_BITS = 11
+"""The memory for terms seen before has 2^11 places, 16 KB: most stories have fewer distinct terms, and it fits the L1 cache."""
+
+BUCKET_BITS = 16
+CROWDED = 64
+"""Bucket sort: at most 2^16 buckets; when one of them holds more values than CROWDED, insertion sort would be slow."""
+
 
 @compiled
-def tokenise(  # noqa: C901, PLR0912, PLR0915 -- one pass over the bytes; numba inlines no branches out of it
-    data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uint32]
-) -> tuple[Hashes, Bytes, Starts, Starts, Starts]:
+def tokenise(data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uint32]) -> tuple[Hashes, Bytes, Starts, Starts, Starts]:
     """The terms of every text.
 
     Args:
         data: uint8[bytes], valid UTF-8 of all texts.
         offsets: int64[n + 1], text i is data[offsets[i]:offsets[i + 1]].
-        kind: uint8[0x110000], class of each code point (BREAK, LETTER, DIGIT, CHARACTER, SKIPPED).
+        kind: uint8[0x110000], class of each code point (BREAK, LETTER, DIGIT, CHARACTER, SKIPPED); ASCII has only the first three.
         fold: uint32[0x110000], the code point each one is compared as.
 
     Returns:
@@ -47,107 +52,138 @@ def tokenise(  # noqa: C901, PLR0912, PLR0915 -- one pass over the bytes; numba 
     room = (offsets[texts] - offsets[0]) // 2 + texts + 1
     hashes = np.empty(room, np.uint64)
     kinds = np.empty(room, np.uint8)
-    begins = np.empty(room, np.int64)
-    ends = np.empty(room, np.int64)
+    edges = np.empty(2 * room, np.int64)
     rows = np.empty(texts + 1, np.int64)
     rows[0] = 0
-    count = 0
-    prime = np.uint64(FNV_PRIME)
+    count = np.int64(0)
     for text in range(texts):
-        first, stop = offsets[text], offsets[text + 1]
-        at = first
-        running = False
-        value = np.uint64(FNV_OFFSET)
-        begin = at
-        letters = digits = 0
-        number = np.int64(0)
-        while at <= stop:
-            here = at
-            if at < stop:
-                byte = np.uint32(data[at])
-                if byte < 0x80:
-                    point = byte
-                    at += 1
-                elif byte < 0xE0:
-                    point = ((byte & np.uint32(0x1F)) << np.uint32(6)) | (np.uint32(data[at + 1]) & np.uint32(0x3F))
-                    at += 2
-                elif byte < 0xF0:
-                    point = (
-                        ((byte & np.uint32(0x0F)) << np.uint32(12))
-                        | ((np.uint32(data[at + 1]) & np.uint32(0x3F)) << np.uint32(6))
-                        | (np.uint32(data[at + 2]) & np.uint32(0x3F))
-                    )
-                    at += 3
-                else:
-                    point = (
-                        ((byte & np.uint32(0x07)) << np.uint32(18))
-                        | ((np.uint32(data[at + 1]) & np.uint32(0x3F)) << np.uint32(12))
-                        | ((np.uint32(data[at + 2]) & np.uint32(0x3F)) << np.uint32(6))
-                        | (np.uint32(data[at + 3]) & np.uint32(0x3F))
-                    )
-                    at += 4
-                what = kind[point]
-            else:
-                point = np.uint32(0)
-                what = np.uint8(BREAK)
-                at += 1
-            if what == SKIPPED:
-                continue
-            if what in (LETTER, DIGIT):
-                if not running:
-                    running = True
-                    value = np.uint64(FNV_OFFSET)
-                    begin = here
-                    letters = digits = 0
-                    number = np.int64(0)
-                folded = fold[point]
-                value = (value ^ np.uint64(folded)) * prime
-                if what == DIGIT:
-                    digits += 1
-                    if digits < 9:
-                        number = number * 10 + np.int64(folded) - 48
-                else:
-                    letters += 1
-                continue
-            if running:
-                running = False
-                hashes[count] = fmix64(value)
-                begins[count] = begin - first
-                ends[count] = here - first
-                if digits == 0:
-                    kinds[count] = WORD
-                elif digits < 3 or (letters == 0 and digits == 4 and 1900 <= number < 2100):
-                    kinds[count] = NUMERAL
-                else:
-                    kinds[count] = NUMBER
-                count += 1
-            if what == CHARACTER:
-                hashes[count] = fmix64((np.uint64(FNV_OFFSET) ^ np.uint64(fold[point])) * prime)
-                kinds[count] = SINGLE
-                begins[count] = here - first
-                ends[count] = at - first
-                count += 1
+        story = data[offsets[text] : offsets[text + 1]]
+        found = _cut(story, kind, fold, hashes[count:], kinds[count:], edges[2 * count :])
+        for i in range(count, count + found):
+            hashes[i] = fmix64(hashes[i])
+        for i in range(count, count + found):
+            if kinds[i] == NUMBER:
+                kinds[i] = _number_or_numeral(story, edges[2 * i], edges[2 * i + 1], kind, fold)
+        count += found
         rows[text + 1] = count
-    return hashes[:count].copy(), kinds[:count].copy(), begins[:count].copy(), ends[:count].copy(), rows
+    return hashes[:count].copy(), kinds[:count].copy(), edges[: 2 * count : 2].copy(), edges[1 : 2 * count : 2].copy(), rows
 
 
 @compiled
-def polynomial(hashes: Hashes, begin: int, stop: int) -> np.uint64:
-    """Hash of the sequence hashes[begin:stop]."""
-    value = np.uint64(0)
-    for i in range(begin, stop):
-        value = value * np.uint64(BASE) + hashes[i]
-    return fmix64(value)
+def _cut(text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes, kinds: Bytes, edges: Starts) -> np.int64:
+    """Writes the terms of one text to the arrays and gives their count; hashes lack fmix64, terms with a digit are NUMBER.
+
+    Where words end cannot be predicted, and a branch guessed wrong costs more than hashing a word. So every character writes
+    what would be true if a term began or ended at it, and what is written counts only when `edge` moves on.
+
+    Args:
+        edges: int64[2 * count], where each term begins and ends, by turns.
+    """
+    offset, prime, one = np.uint64(FNV_OFFSET), np.uint64(FNV_PRIME), np.uint64(1)
+    kinds[: len(text) // 2 + 1] = WORD
+    # places are unsigned: signed ones are asked at each use whether they are negative
+    at, stop = np.uint64(0), np.uint64(len(text))
+    edge = np.uint64(0)  # even outside words, odd in them
+    value = offset  # of the word so far
+    while at < stop:
+        here = at
+        if text[at] < 0x80:
+            point = np.uint32(text[at])
+            at += one
+            what = kind[point]
+        else:
+            point, at = decode(text, at)
+            what = kind[point]
+            if what == SKIPPED:
+                continue
+            if what == CHARACTER:
+                hashes[edge >> one] = value
+                edges[edge] = here
+                edge += edge & one
+                hashes[edge >> one] = (offset ^ np.uint64(fold[point])) * prime
+                kinds[edge >> one] = SINGLE
+                edges[edge] = here
+                edges[edge + one] = at
+                edge += np.uint64(2)
+                value = offset
+                continue
+        if what == DIGIT:
+            kinds[edge >> one] = NUMBER
+        hashes[edge >> one] = value
+        edges[edge] = here
+        word = np.uint64(what != BREAK)
+        edge += word ^ (edge & one)
+        value = (value ^ np.uint64(fold[point])) * (prime & (np.uint64(0) - word)) + (offset & (word - one))  # a break: the offset
+    hashes[edge >> one] = value
+    edges[edge] = stop
+    return np.int64((edge + one) >> one)
+
+
+@compiled
+def decode(text: Bytes, at: np.uint64) -> tuple[np.uint32, np.uint64]:
+    """The code point at a byte of valid UTF-8, and where the next one begins."""
+    six, low = np.uint32(6), np.uint32(0x3F)
+    byte = np.uint32(text[at])
+    if byte < 0x80:
+        return byte, at + np.uint64(1)
+    second = np.uint32(text[at + np.uint64(1)]) & low
+    if byte < 0xE0:
+        return np.uint32((byte & np.uint32(0x1F)) << six | second), at + np.uint64(2)
+    third = np.uint32(text[at + np.uint64(2)]) & low
+    if byte < 0xF0:
+        return np.uint32(((byte & np.uint32(0x0F)) << six | second) << six | third), at + np.uint64(3)
+    fourth = np.uint32(text[at + np.uint64(3)]) & low
+    return np.uint32((((byte & np.uint32(0x07)) << six | second) << six | third) << six | fourth), at + np.uint64(4)
+
+
+@compiled
+def _number_or_numeral(text: Bytes, begin: int, end: int, kind: Bytes, fold: npt.NDArray[np.uint32]) -> int:
+    """NUMBER or NUMERAL: which of them the term with a digit at text[begin:end] is."""
+    if end - begin < 3:
+        return NUMERAL
+    letters = digits = 0
+    number = np.int64(0)
+    at, stop = np.uint64(begin), np.uint64(end)
+    while at < stop:
+        point, at = decode(text, at)
+        if kind[point] == LETTER:
+            letters += 1
+        elif kind[point] == DIGIT:
+            digits += 1
+            if digits <= 4:
+                number = number * 10 + np.int64(fold[point]) - 48
+    if digits < 3 or (letters == 0 and digits == 4 and 1900 <= number < 2100):
+        return NUMERAL
+    return NUMBER
 
 
 @compiled
 def runs(hashes: Hashes, size: int) -> Hashes:
     """Hashes of all runs of `size` consecutive terms of one text, in order: uint64[max(0, len - size + 1)]."""
-    count = max(0, len(hashes) - size + 1)
-    out = np.empty(count, np.uint64)
-    for i in range(count):
-        out[i] = polynomial(hashes, i, i + size)
+    if len(hashes) < size:
+        return np.empty(0, np.uint64)
+    out = np.empty(len(hashes) - size + 1, np.uint64)
+    roll(hashes, size, out)
     return out
+
+
+@compiled
+def roll(hashes: Hashes, size: int, out: Hashes) -> int:
+    """Writes the hashes of all runs of `size` terms of one text to `out`; fewer terms are one run. The count of runs."""
+    base = np.uint64(BASE)
+    size = min(size, len(hashes))
+    count = len(hashes) - size + 1
+    value, power = np.uint64(0), np.uint64(1)
+    for i in range(size):
+        value = value * base + hashes[i]
+        power *= base
+    out[0] = value
+    for i in range(1, count):  # Karp and Rabin 1987: one term comes in, one goes out
+        value = value * base + hashes[i + size - 1] - hashes[i - 1] * power
+        out[i] = value
+    for i in range(count):
+        out[i] = fmix64(out[i])
+    return count
 
 
 @compiled
@@ -158,30 +194,79 @@ def shingle(hashes: Hashes, rows: Starts, size: int) -> tuple[Hashes, Starts]:
         uint64[m], and int64[n + 1] where those of text i are [starts[i], starts[i + 1]).
     """
     texts = len(rows) - 1
-    out = np.empty(len(hashes) + 1, np.uint64)
+    out = np.empty(len(hashes), np.uint64)
     starts = np.empty(texts + 1, np.int64)
     starts[0] = 0
-    count = 0
+    found = np.empty(longest_row(rows), np.uint64)
+    heads = np.empty(1 << BUCKET_BITS, np.int32)
+    count = np.int64(0)
     for text in range(texts):
-        begin, stop = rows[text], rows[text + 1]
-        if stop > begin:
-            here = max(1, stop - begin - size + 1)
-            found = np.empty(here, np.uint64)
-            for i in range(here):
-                found[i] = polynomial(hashes, begin + i, min(begin + i + size, stop))
-            count = _append_distinct(found, out, count)
+        if rows[text + 1] > rows[text]:
+            here = roll(hashes[rows[text] : rows[text + 1]], size, found)
+            count += sort_distinct(found[:here], heads, out[count:])
         starts[text + 1] = count
-    return out[:count].copy(), starts
+    return out[:count], starts
 
 
 @compiled
-def _append_distinct(found: Hashes, out: Hashes, count: int) -> int:
-    found.sort()
-    for i in range(len(found)):
-        if i == 0 or found[i] != found[i - 1]:
-            out[count] = found[i]
-            count += 1
-    return count
+def longest_row(rows: Starts) -> int:
+    """The most values any text has, where those of text i are [rows[i], rows[i + 1])."""
+    most = 0
+    for i in range(len(rows) - 1):
+        most = max(most, rows[i + 1] - rows[i])
+    return most
+
+
+@compiled
+def sort_distinct(values: Hashes, heads: npt.NDArray[np.int32], out: Hashes) -> np.int64:
+    """Writes the distinct values, sorted, to `out`, which must have room for all; their count.
+
+    Hashes are spread evenly: by their upper bits they go to about as many buckets as there are values, and insertion
+    sort finishes (Isaac and Singleton 1956). A text that repeats itself fills few buckets: then sort does it.
+
+    Args:
+        heads: int32[2^BUCKET_BITS], scratch.
+    """
+    size = len(values)
+    if size == 0:
+        return np.int64(0)
+    bits = 1
+    while bits < BUCKET_BITS and 1 << bits < size:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    heads[: 1 << bits] = 0
+    for i in range(size):
+        heads[values[i] >> shift] += 1
+    head = most = 0
+    for bucket in range(1 << bits):
+        held = heads[bucket]
+        heads[bucket] = head
+        head += held
+        most = max(most, held)
+    for i in range(size):
+        bucket = values[i] >> shift
+        out[heads[bucket]] = values[i]
+        heads[bucket] += 1
+    if most > CROWDED:
+        out[:size].sort()
+    else:
+        _insertion_sort(out, size)
+    count = np.uint64(0)
+    for i in range(1, size):
+        count += np.uint64(out[i] != out[count])
+        out[count] = out[i]
+    return np.int64(count + np.uint64(1))
+
+
+@compiled
+def _insertion_sort(values: Hashes, size: int) -> None:
+    for i in range(1, size):
+        value = values[i]
+        j = i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
 
 
 @compiled
@@ -200,51 +285,93 @@ def rare(
         terms uint64[m], weights float32[m], starts int64[n + 1].
     """
     texts = len(rows) - 1
-    terms = np.empty(len(hashes) + 1, np.uint64)
-    weights = np.empty(len(hashes) + 1, np.float32)
+    terms = np.empty(len(hashes), np.uint64)
+    weights = np.empty(len(hashes), np.float32)
     starts = np.empty(texts + 1, np.int64)
     starts[0] = 0
-    count = 0
+    found = np.empty(longest_row(rows), np.uint64)
+    slot = np.empty(longest_row(rows), np.uint64)
+    seen = np.empty(1 << SEEN_BITS, np.uint64)
+    heads = np.empty(1 << BUCKET_BITS, np.int32)
+    count = np.int64(0)
     for text in range(texts):
         begin, stop = rows[text], rows[text + 1]
-        found = np.empty(stop - begin, np.uint64)
-        size = 0
-        for i in range(begin, stop):  # the lowest bit tells the terms of fixed weight from the words
-            if kinds[i] == WORD:
-                found[size] = hashes[i] & ~np.uint64(1)
-                size += 1
-            elif kinds[i] == NUMBER:
-                found[size] = hashes[i] | np.uint64(1)
-                size += 1
-            elif kinds[i] == SINGLE and i + 2 < stop and kinds[i + 1] == SINGLE and kinds[i + 2] == SINGLE:
-                found[size] = polynomial(hashes, i, i + 3) | np.uint64(1)
-                size += 1
-        found[:size].sort()
-        for i in range(size):
-            if i and found[i] == found[i - 1]:
-                continue
-            weight = number
-            if not found[i] & np.uint64(1):
-                frequency = lookup(found[i], table)
-                weight = unseen if frequency < 0 else cut - frequency
-            if weight > 0:
-                terms[count] = found[i]
-                weights[count] = weight
-                count += 1
+        here = _weighable(hashes[begin:stop], kinds[begin:stop], seen, found)
+        for i in range(here):  # all of them before any is looked at: the table is too large for the caches, so waits overlap
+            slot[i] = table[_home(found[i], table)]
+        heavy = np.uint64(0)
+        for i in range(here):
+            found[heavy] = found[i]
+            heavy += np.uint64(_weight(found[i], slot[i], table, cut, unseen, number) > 0)
+        kept = count + sort_distinct(found[:heavy], heads, terms[count:])
+        for i in range(count, kept):
+            weights[i] = _weight(terms[i], table[_home(terms[i], table)], table, cut, unseen, number)
+        count = kept
         starts[text + 1] = count
     return terms[:count].copy(), weights[:count].copy(), starts
 
 
 @compiled
+def _weighable(hashes: Hashes, kinds: Bytes, seen: Hashes, out: Hashes) -> np.int64:
+    """Writes the terms of one text that can weigh something to `out`, most of their repetitions left out; their count.
+
+    Their lowest bit tells the terms of fixed weight (1) from the words (0).
+
+    Args:
+        seen: uint64[2^SEEN_BITS], scratch: each place remembers the last term that belongs there.
+    """
+    one = np.uint64(1)
+    seen[:] = 0
+    seen[0] = ~np.uint64(0)  # no place begins with a term that belongs there
+    count = np.uint64(0)
+    for i in range(len(hashes)):
+        if kinds[i] == WORD:
+            term = hashes[i] & ~one
+        elif kinds[i] == NUMBER:
+            term = hashes[i] | one
+        elif kinds[i] == SINGLE and i + 2 < len(hashes) and kinds[i + 1] == SINGLE and kinds[i + 2] == SINGLE:
+            base = np.uint64(BASE)
+            term = fmix64((hashes[i] * base + hashes[i + 1]) * base + hashes[i + 2]) | one
+        else:
+            continue
+        place = term >> np.uint64(64 - SEEN_BITS)
+        out[count] = term
+        count += np.uint64(seen[place] != term)
+        seen[place] = term
+    return np.int64(count)
+
+
+@compiled
+def _weight(term: np.uint64, slot: np.uint64, table: Hashes, cut: float, unseen: float, number: float) -> float:
+    """Weight of a term of `_weighable`; slot as in `_search`."""
+    if term & np.uint64(1):
+        return number
+    frequency = _search(term, slot, table)
+    return unseen if frequency < 0 else cut - frequency
+
+
+@compiled
 def lookup(term: np.uint64, table: Hashes) -> float:
     """Zipf frequency of one term in a table of `slots`, -1 when the table has not seen it."""
-    mask = np.uint64(len(table) - 1)
+    return _search(term, table[_home(term, table)], table)
+
+
+@compiled
+def _home(term: np.uint64, table: Hashes) -> np.uint64:
+    """The place in the table where a term is looked for first."""
+    return (term >> np.uint64(8)) & np.uint64(len(table) - 1)
+
+
+@compiled
+def _search(term: np.uint64, slot: np.uint64, table: Hashes) -> float:
+    """`lookup`, when the slot at the term's home is known."""
     wanted = term >> np.uint64(8)
-    at = wanted & mask
-    while table[at] != 0:
-        if table[at] >> np.uint64(8) == wanted:
-            return float(table[at] & np.uint64(255)) / 25.0
-        at = (at + np.uint64(1)) & mask
+    at = _home(term, table)
+    while slot != 0:
+        if slot >> np.uint64(8) == wanted:
+            return float(slot & np.uint64(255)) / 25.0
+        at = (at + np.uint64(1)) & np.uint64(len(table) - 1)
+        slot = table[at]
     return -1.0
 
 

@@ -1,27 +1,46 @@
-"""The verdict on a pair of stories: exact, near, derivative or neither, with the figures it rests on."""
+"""The verdict on pairs of stories: exact, near, derivative or neither, with the figures it rests on."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from tasks import settings
 from tasks.verdict import measures as measuring
 from tasks.verdict import stories as reading
+from tasks.verdict.measures import Floats, Mask, Overlaps, Places, Shared
 from tasks.verdict.passages import passages
-from tasks.verdict.stories import Reading, Story
+from tasks.verdict.stories import Readings, Stories
 
-__all__ = ["Judge", "Judgement", "Model", "load_model"]
-
+__all__ = ["JUDGED", "Judgement", "Model", "evidence", "judge", "judge_pairs", "judgements", "load_model", "passages"]
 
 NEAR = 0.99
 """Least probability of a near copy, which exact sets of shingles have shown."""
+
+_SCORES = ("probability", "jaccard", "containment_a", "containment_b", "weighted_jaccard", "coverage_a", "coverage_b", "source_a")
+JUDGED = pa.schema(
+    [
+        pa.field("a", pa.string(), nullable=False),
+        pa.field("b", pa.string(), nullable=False),
+        pa.field("relation", pa.string()),
+        *(pa.field(name, pa.float64()) for name in _SCORES),
+    ],
+    metadata={
+        "description": "pairs a < b; relation null: two stories; coverage null: texts not read, their sets being too unlike (probability 0);"
+        " _a: share of a found in b; source_a: probability that a is b's source rather than b a's"
+    },
+)
+_AT_ONCE = 2_000
+"""Pairs whose texts are held at once for their passages: some 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +53,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on stories a and b (a < b).
-
-    relation: exact, near, derivative, or None for two stories; probability that they are one, 0-1; `_a` is a share of a found
-    in b; source_a: estimated probability that a is the source of b rather than b of a; passages (text of a, of b). Pairs
-    whose sets of shingles and terms are too unlike are not read: probability 0, coverage None.
-    """
+    """One row of JUDGED."""
 
     a: str
     b: str
@@ -52,7 +66,6 @@ class Judgement:
     coverage_a: float | None
     coverage_b: float | None
     source_a: float
-    passages: tuple[tuple[str, str], ...]
 
 
 @cache
@@ -62,97 +75,135 @@ def load_model() -> Model:
     return Model(read["rewrite"]["weights"], read["source"]["weights"])
 
 
-def logistic(weights: dict[str, float], values: dict[str, float]) -> float:
-    """1 / (1 + exp(-(intercept + weights . values))); a weight without a value is an error, never a silent zero."""
-    total = weights.get("intercept", 0.0) + sum(weight * values[name] for name, weight in weights.items() if name != "intercept")
-    return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, total))))
+def logistic(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Floats:
+    """1 / (1 + exp(-(intercept + weights . values))), to 9 decimals; a weight without a value is an error, never a silent zero."""
+    total: Any = weights.get("intercept", 0.0)
+    for name, weight in weights.items():
+        if name != "intercept":
+            total = total + weight * values[name]
+    return np.asarray(np.round(1.0 / (1.0 + np.exp(-np.clip(total, -500.0, 500.0))), 9))
 
 
-class Judge:
-    """Judges pairs of stories read from shards, reading each text once.
+def judge(found: Stories, left: Places, right: Places, near: settings.Near, derivative: settings.Derivative) -> pa.Table:
+    """The verdicts on pairs of stories: JUDGED, in their order. Only the texts of pairs that can be one story are read.
 
-    It lives as long as one batch of pairs: the readings it keeps depend on the texts alone.
+    Args:
+        found: the stories; left, right: int64[pairs], their places.
     """
-
-    def __init__(self, stories: dict[int, Story], near: settings.Near, derivative: settings.Derivative) -> None:
-        self.stories = stories
-        self.near = near
-        self.derivative = derivative
-        self.model = load_model()
-        self.readings: dict[int, Reading] = {}
-
-    def reading(self, number: int) -> Reading:
-        if number not in self.readings:
-            self.readings[number] = reading.peruse(self.stories[number])
-        return self.readings[number]
-
-    def judge(self, left: int, right: int) -> Judgement:
-        """The verdict on two stories, whatever their order."""
-        left, right = sorted((left, right), key=lambda number: self.stories[number].story_id)
-        a, b = self.stories[left], self.stories[right]
-        over = measuring.overlap(a, b)
-        same = a.text_hash == b.text_hash and len(a.shingles) > 0
-        alike = is_alike(a, b, over, self.near)
-        related = can_derive(a, b, over.weighted_jaccard, self.derivative)
-        if not (same or alike or related):
-            return Judgement(a.story_id, b.story_id, None, 0.0, **vars(over), coverage_a=None, coverage_b=None, source_a=0.5, passages=())
-        one, other = self.reading(left), self.reading(right)
-        probability = logistic(self.model.rewrite, measuring.measures(a, b, one, other))
-        relation = None
-        if same:
-            relation, probability = "exact", 1.0
-        elif alike and has_details(one, other, self.near):
-            relation, probability = "near", max(probability, NEAR)
-        elif related and probability >= self.derivative.probability:
-            relation = "derivative"
-        return Judgement(
-            a.story_id,
-            b.story_id,
-            relation,
-            probability,
-            **vars(over),
-            coverage_a=measuring.coverage(one, other),
-            coverage_b=measuring.coverage(other, one),
-            source_a=logistic(self.model.source, measuring.leanings(a, b, one, other)),
-            passages=tuple(passages(one, other)) if relation else (),
-        )
+    ids = np.array(found.table["story_id"].to_pylist(), object)
+    swapped = ids[left] > ids[right]
+    left, right = np.where(swapped, right, left), np.where(swapped, left, right)
+    over = measuring.overlaps(found, left, right)
+    same = is_same(found, left, right)
+    alike = is_alike(found, left, right, over, near)
+    related = can_derive(found, left, right, over.weighted_jaccard, derivative)
+    read = np.flatnonzero(same | alike | related)
+    columns = {name: np.zeros(len(left)) for name in _SCORES} | {"source_a": np.full(len(left), 0.5)}
+    columns |= {name: getattr(over, name) for name in ("jaccard", "containment_a", "containment_b", "weighted_jaccard")}
+    relation = np.full(len(left), None, object)
+    if len(read):
+        one, other = left[read], right[read]
+        pair, _, _ = reading_of(found, one, other)
+        probability = logistic(load_model().rewrite, measuring.measures(pair))
+        copy = alike[read] & has_details(found, pair, one, other, near)
+        rewrite = related[read] & ~alike[read] & is_rewrite(found, pair, one, other, probability, derivative)
+        relation[read[rewrite]] = "derivative"
+        relation[read[copy]] = "near"
+        relation[read[same[read]]] = "exact"
+        columns["probability"][read] = np.where(same[read], 1.0, np.where(copy, np.maximum(probability, NEAR), probability))
+        covered = measuring.coverage(pair)
+        columns["coverage_a"][read], columns["coverage_b"][read] = covered[:, 0], covered[:, 1]
+        columns["source_a"][read] = logistic(load_model().source, measuring.leanings(found, pair, one, other))
+    unread = np.ones(len(left), np.bool_)
+    unread[read] = False
+    arrays = [pa.array(columns[name], mask=unread if name.startswith("coverage") else None) for name in _SCORES]
+    return pa.table([pa.array(ids[left], pa.string()), pa.array(ids[right], pa.string()), pa.array(relation, pa.string()), *arrays], JUDGED)
 
 
-def is_alike(a: Story, b: Story, over: measuring.Overlap, near: settings.Near) -> bool:
+def reading_of(found: Stories, left: Places, right: Places) -> tuple[Shared, Readings, Places]:
+    """What the texts of some pairs share, the readings of the texts concerned, and where among them that of each story is."""
+    concerned = np.unique(np.concatenate([left, right]))
+    place = np.full(len(found.table), -1, np.int64)
+    place[concerned] = np.arange(len(concerned))
+    some = reading.take(found, concerned)
+    readings = reading.peruse(some.table["text"])
+    return measuring.shared(some, readings, place[left], place[right]), readings, place
+
+
+def is_same(found: Stories, left: Places, right: Places) -> Mask:
+    """The same cleaned text, with a word in it."""
+    hashes = np.array([text_hash or b"" for text_hash in found.table["text_hash"].to_pylist()], object)
+    return np.asarray((hashes[left] == hashes[right]) & (np.diff(found.shingle_starts)[left] > 0))
+
+
+def is_alike(found: Stories, left: Places, right: Places, over: Overlaps, near: settings.Near) -> Mask:
     """One wording: enough shingles of both in common, or nearly all of one that is long enough to be a cut of the other."""
-    cut = min(len(a.shingles), len(b.shingles)) >= near.cut_shingles and max(over.containment_a, over.containment_b) >= near.containment
-    return cut or over.jaccard >= near.jaccard
+    sizes = np.diff(found.shingle_starts)
+    long_enough = np.minimum(sizes[left], sizes[right]) >= near.cut_shingles
+    cut = long_enough & (np.maximum(over.containment_a, over.containment_b) >= near.containment)
+    return np.asarray(cut | (over.jaccard >= near.jaccard))
 
 
-def has_details(one: Reading, other: Reading, near: settings.Near) -> bool:
-    """Do two texts of one wording agree in figures and names too?  A template filled in anew does not."""
-    short, long = (one, other) if len(one.hashes) <= len(other.hashes) else (other, one)
-    return measuring.details_shared(short, long) >= near.details
+def has_details(found: Stories, pair: Shared, left: Places, right: Places, near: settings.Near) -> Mask:
+    """Do two texts of one wording agree in figures and names too?  A template filled in anew does not.
+
+    Most of a template's figures and names may be fixed; so texts that were published more than a day apart must agree in more of them.
+    """
+    later = measuring.days_apart(found, left, right) > 1
+    return np.asarray(measuring.details_shared(pair) >= np.where(later, near.later_details, near.details))
 
 
-def can_derive(a: Story, b: Story, weighted_jaccard: float, derivative: settings.Derivative) -> bool:
-    """May the pair be judged source and rewrite at all?
+def is_rewrite(found: Stories, pair: Shared, left: Places, right: Places, probability: Floats, derivative: settings.Derivative) -> Mask:
+    """Does the evidence make two texts source and rewrite?
+
+    In two languages it never does: names and figures alone prove no rewrite. Nor does it where figures and names are others and days lie
+    between: that is a template.
+    """
+    template = (measuring.days_apart(found, left, right) > 1) & (measuring.details_shared(pair) < derivative.later_details)
+    return np.asarray((probability >= derivative.probability) & measuring.same_language(pair) & ~template)
+
+
+def can_derive(found: Stories, left: Places, right: Places, weighted_jaccard: Floats, derivative: settings.Derivative) -> Mask:
+    """May a pair be judged source and rewrite at all?
 
     A rewrite is another outlet's. Headlines and briefs have too few rare terms to tell one from another story of the
     topic. Below the least weighted Jaccard a pair is proposed by chance only, so a verdict there would depend on chance.
     """
-    return (
-        derivative.enabled
-        and weighted_jaccard >= derivative.weighted_jaccard
-        and min(len(a.terms), len(b.terms)) >= derivative.min_terms
-        and (derivative.same_source or not a.source or reading.outlet(a.source) != reading.outlet(b.source))
-    )
+    if not derivative.enabled:
+        return np.zeros(len(left), np.bool_)
+    sizes = np.diff(found.term_starts)
+    able = (weighted_jaccard >= derivative.weighted_jaccard) & (np.minimum(sizes[left], sizes[right]) >= derivative.min_terms)
+    if not derivative.same_source:
+        able &= ~measuring.one_outlet(found, left, right)
+    return np.asarray(able)
 
 
 def judge_pairs(
-    pairs: Iterable[tuple[int, int]], shards: Sequence[Path], near: settings.Near, derivative: settings.Derivative
-) -> list[Judgement]:
-    """The verdicts on pairs of story numbers, in their order, reading from the shards only the stories concerned."""
-    asked = list(pairs)
-    judge = Judge(reading.read(shards, {number for pair in asked for number in pair}), near, derivative)
-    return [judge.judge(left, right) for left, right in asked]
+    pairs: Sequence[tuple[int, int]] | npt.NDArray[np.uint64], shards: Sequence[Path], near: settings.Near, derivative: settings.Derivative
+) -> pa.Table:
+    """The verdicts on pairs of story numbers, in their order: JUDGED. Reads from the shards only the stories concerned."""
+    asked = np.array(pairs, np.uint64).reshape(-1, 2)
+    if not len(asked):
+        return JUDGED.empty_table()
+    found = reading.read(shards, np.unique(asked))
+    left, right = (np.searchsorted(found.numbers, asked[:, side]) for side in (0, 1))
+    return judge(found, left, right, near, derivative)
 
 
-def as_rows(judged: Iterable[Judgement]) -> list[dict[str, Any]]:
-    """Judgements as rows of a pairs file (match.JUDGED)."""
-    return [{**vars(j), "passages": [{"text": t, "other_text": o} for t, o in j.passages]} for j in judged]
+def judgements(judged: pa.Table) -> list[Judgement]:
+    """The rows of a JUDGED table."""
+    return [Judgement(*row) for row in zip(*(judged[name].to_pylist() for name in JUDGED.names), strict=True)]
+
+
+def evidence(pairs: Sequence[tuple[int, int]], shards: Sequence[Path]) -> list[list[tuple[str, str]]]:
+    """The longest passages that each pair of story numbers shares: (text of the first, text of the second), longest first."""
+    asked = np.array(pairs, np.uint64).reshape(-1, 2)
+    out: list[list[tuple[str, str]]] = []
+    for begin in range(0, len(asked), _AT_ONCE):
+        some = asked[begin : begin + _AT_ONCE]
+        found = reading.read(shards, np.unique(some))
+        texts = found.table["text"].to_pylist()
+        readings = reading.peruse(found.table["text"])
+        for left, right in zip(*(np.searchsorted(found.numbers, some[:, side]).tolist() for side in (0, 1)), strict=True):
+            out.append(passages((texts[left], texts[right]), readings, left, right))
+    return out

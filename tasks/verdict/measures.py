@@ -1,167 +1,191 @@
 """The named measures of a pair, from which the verdict and its direction are judged. None of them knows a word of a text.
 
-Shares over few items are drawn towards a prior by pretending a few more items: a share of one quotation says little.
-Where a share has two directions the larger one is taken: a rewrite may cut much or add much, seldom both.
+They are made of the raw sums of kernels.evidence. Shares over few items are drawn towards a prior by pretending a few more
+items: a share of one quotation says little. Quotations are kept apart from the *narration* throughout: independent
+stories share what was said and written in public, word for word and at length, but seldom how it is told.
 
-Tried and left out, because the labelled sets gave them no weight beside these: overlap of rare terms (it decides which pairs are
-read), sentence coverage, terms copied outside quotations, longest passage, order of points, days apart, lengths.
+Tried and left out, because the labelled pairs gave them no weight beside these: likeness of sentences, aligned in order or not (`retold`
+counts them), likeness of the lead, similarity of all words, overlap of rare terms (it decides which pairs are read), sentence coverage,
+figures and names of its own, days apart, lengths, an agency credited by both.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.verdict.stories import RUN, Reading, Story, outlet
+from tasks.verdict.stories import DAY_US, UNKNOWN, Readings, Stories, names, outlet
 
-Key = TypeVar("Key", str, int)
-SENTENCE_SHARE = 0.65
-"""Share of a sentence's rarity that must stand in the other text for the sentence to be covered."""
-ALIKE = 0.4
-"""Likeness from which two sentences count as telling the same thing."""
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """What two stories' sets share, 0-1; containment_a is the share of a's shingles found in b."""
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """What the sets of each pair share, float64[pairs], 0-1; containment_a is the share of the left one's shingles found in the right."""
 
-    jaccard: float
-    containment_a: float
-    containment_b: float
-    weighted_jaccard: float
+    jaccard: Floats
+    containment_a: Floats
+    containment_b: Floats
+    weighted_jaccard: Floats
 
 
-def share(part: float, whole: float, pretended: float, prior: float = 0.3) -> float:
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """The sums of each pair: float64[pairs, 2] by name (kernels.evidence.SUMS), left and right; named bool[pairs, 2]: does each name
+    the other's outlet; known bool[pairs]: are both outlets known."""
+
+    sums: dict[str, Floats]
+    named: Mask
+    known: Mask
+
+
+def share(part: Floats, whole: Floats, pretended: float, prior: float = 0.3) -> Floats:
     """part / whole, drawn towards `prior` as if `pretended` more items had been seen."""
     return (part + prior * pretended) / (whole + pretended)
 
 
-def overlap(a: Story, b: Story) -> Overlap:
+def overlaps(found: Stories, left: Places, right: Places) -> Overlaps:
     """Similarity of the sets of shingles and of rare terms, without reading the texts."""
     from tasks.kernels import pairs
 
-    same = pairs.intersection(a.shingles, b.shingles)
-    every = len(a.shingles) + len(b.shingles) - same
-    shared = pairs.weighted_intersection(a.terms, b.terms, a.weights)
-    weight = float(a.weights.sum(dtype=np.float64) + b.weights.sum(dtype=np.float64)) - shared
-    return Overlap(
-        jaccard=same / every if every else 0.0,
-        containment_a=same / len(a.shingles) if len(a.shingles) else 0.0,
-        containment_b=same / len(b.shingles) if len(b.shingles) else 0.0,
-        weighted_jaccard=min(1.0, max(0.0, shared / weight)) if weight > 0 else 0.0,
+    same = pairs.intersections(found.shingles, found.shingle_starts, left, right).astype(np.float64)
+    weighted = pairs.weighted_jaccards(found.terms, found.weights, found.term_starts, left, right)
+    sizes = np.diff(found.shingle_starts)
+    return Overlaps(
+        jaccard=_ratio(same, sizes[left] + sizes[right] - same),
+        containment_a=_ratio(same, sizes[left]),
+        containment_b=_ratio(same, sizes[right]),
+        weighted_jaccard=np.clip(weighted, 0.0, 1.0),
     )
 
 
-def coverage(one: Reading, other: Reading) -> float:
-    """Share of the sentences of `one` whose rarity stands mostly (SENTENCE_SHARE) in `other`, by stems; short ones do not count."""
-    if not len(one.sentence):
-        return 0.0
-    size = int(one.sentence[-1]) + 1
-    weight = np.bincount(one.sentence, one.rarity, size)
-    found = np.bincount(one.sentence, one.rarity * np.isin(one.stems, other.stems), size)
-    telling = (weight > 0) & (np.bincount(one.sentence, minlength=size) >= 4)
-    return float((found >= SENTENCE_SHARE * weight)[telling].mean()) if telling.any() else 0.0
+def _ratio(part: Floats, whole: npt.NDArray[Any]) -> Floats:
+    return np.asarray(np.divide(part, whole, out=np.zeros(len(part)), where=np.asarray(whole) > 0))
 
 
-def shared_terms(one: Reading, other: Reading) -> npt.NDArray[np.bool_]:
-    """Which terms of `one` stand in a run of RUN terms that `other` has too: bool[n]."""
-    hit = np.isin(one.runs, other.runs)
-    out = np.zeros(len(one.hashes), np.bool_)
-    for shift in range(RUN):
-        out[shift : shift + len(hit)] |= hit
+def shared(found: Stories, readings: Readings, left: Places, right: Places) -> Shared:
+    """What the texts of each pair share: see kernels.evidence."""
+    from tasks.kernels import evidence
+
+    named = name_outlets(found, readings, left, right)
+    sums = evidence.compare(readings.texts, left, right, named)
+    sourced = np.array([bool(source) for source in found.table["source"].to_pylist()])
+    return Shared({name: sums[:, :, i] for i, name in enumerate(evidence.SUMS)}, named, sourced[left] & sourced[right])
+
+
+def name_outlets(found: Stories, readings: Readings, left: Places, right: Places) -> Mask:
+    """Does the text of each story of a pair name the outlet of the other, not its own, or credit it as agency? bool[pairs, 2]."""
+    from tasks.kernels import reading
+
+    sources, agencies = (column.to_pylist() for column in (found.table["source"], found.table["agency"]))
+    known = {source: number for number, source in enumerate(sorted({source for source in sources if source}))}
+    forms = [names(source) for source in known]
+    form_starts = np.concatenate([[0], np.cumsum([len(form) for form in forms], dtype=np.int64)])
+    flat = np.array([hashed for form in forms for hashed in form], np.uint64)
+    of_story = np.array([known.get(source, -1) for source in sources], np.int64)
+    own = {source: outlet(source) for source in known}
+    alike = {name: number for number, name in enumerate(sorted(set(own.values())))}
+    of_outlet = np.array([alike[own[source]] if source else -1 for source in sources], np.int64)
+    credited = np.array([alike.get(outlet(agency), -2) if agency else -2 for agency in agencies], np.int64)
+    out = np.zeros((len(left), 2), np.bool_)
+    for side, (text, other) in enumerate(((left, right), (right, left))):
+        said = reading.mentioned(readings.mentions, readings.mention_starts, text, of_story[other], flat, form_starts)
+        out[:, side] = (said | (credited[text] == of_outlet[other])) & (of_outlet[text] != of_outlet[other])
     return out
 
 
-def wording(one: Reading, other: Reading) -> float:
-    """Jaccard similarity of the sets of stems, weighted by rarity: all but the commonest words, in any of their forms."""
-    shared = sum(weight for stem, weight in one.words.items() if stem in other.words)
-    every = sum(one.words.values()) + sum(other.words.values()) - shared
-    return shared / every if every > 0 else 0.0
+def one_outlet(found: Stories, left: Places, right: Places) -> Mask:
+    """Are both stories of one outlet, and known to be?"""
+    outlets = np.array([outlet(source) if source else "" for source in found.table["source"].to_pylist()], object)
+    return np.asarray((outlets[left] == outlets[right]) & (outlets[left] != ""))
 
 
-def told(one: Reading, other: Reading) -> float:
-    """How much of each text is told in the other, sentence by sentence and in other words: 0-1, geometric mean of both ways.
+def days_apart(found: Stories, left: Places, right: Places) -> Floats:
+    """Days between the two stories' publication, 0 where a time is unknown."""
+    known = (found.published[left] != UNKNOWN) & (found.published[right] != UNKNOWN)
+    apart = np.abs(found.published[left].astype(np.float64) - found.published[right]) / DAY_US
+    return np.where(known, apart, 0.0)
 
-    A sentence is told when some sentence of the other text is ALIKE: the rarity of the stems they share over the
-    geometric mean of theirs. Quotations are left aside, which independent stories share too. Each share is of the
-    sentences' rarity and drawn to 0.1.
+
+def measures(pair: Shared) -> dict[str, Floats]:
+    """The evidence for "one of the two is a rewrite of the other", float64[pairs] by name: symmetric, each 0-1.
+
+    Of two sides the larger share counts where a rewrite may add or cut much, and the smaller one where it may not.
     """
-    left, right = one.sentences, other.sentences
-    if not left or not right:
-        return 0.1
-    common = sorted({stem for sentence in left for stem in sentence} & {stem for sentence in right for stem in sentence})
-    place = {stem: i for i, stem in enumerate(common)}
-    matrices, weights = [], []
-    for sentences in (left, right):
-        matrix = np.zeros((len(sentences), len(common)))
-        for row, sentence in enumerate(sentences):
-            for stem, weight in sentence.items():
-                if stem in place:
-                    matrix[row, place[stem]] = math.sqrt(weight)
-        matrices.append(matrix)
-        weights.append(np.array([sum(sentence.values()) for sentence in sentences]))
-    likeness = np.round(matrices[0] @ matrices[1].T / np.sqrt(np.outer(weights[0], weights[1])), 9)  # BLAS may differ in the last bits
-    mine = share(float(weights[0][likeness.max(1) >= ALIKE].sum()), float(weights[0].sum()), 10.0, 0.1)
-    theirs = share(float(weights[1][likeness.max(0) >= ALIKE].sum()), float(weights[1].sum()), 10.0, 0.1)
-    return math.sqrt(mine * theirs)
-
-
-def names_outlet(text: Reading, story: Story, other: Story) -> bool:
-    """Does the text of `story` name the outlet of `other` (not its own)?"""
-    name = outlet(other.source)
-    if len(name) < 3 or name == outlet(story.source):
-        return False
-    return name in text.mentions or (bool(story.agency) and outlet(story.agency) == name)
-
-
-def measures(a: Story, b: Story, one: Reading, other: Reading) -> dict[str, float]:
-    """The evidence for "one of the two is a rewrite of the other": symmetric in a and b, each 0-1.
-
-    wording: similarity of all words but the commonest, in any form. told: sentences with a counterpart, both ways, outside
-    quotations. quotes, figures, names: share of those of one text that the other has. attribution: one names the other's outlet.
-    """
-    in_a, in_b = shared_terms(one, other), shared_terms(other, one)
-    quotes = [share(float((m & r.quoted).sum()), float(r.quoted.sum()), 15.0) for m, r in ((in_a, one), (in_b, other))]
+    s = pair.sums
+    told_names = share(s["told_names_shared"], s["told_names"], 6.0)
+    in_order = share(s["sentences_ordered"], s["sentences_told"], 3.0, 0.0)
     return {
-        "wording": wording(one, other),
-        "told": told(one, other),
-        "quotes": max(quotes),
-        "figures": max(_shared(one.figures, other.figures, 1.0), _shared(other.figures, one.figures, 1.0)),
-        "names": max(_shared(one.names, other.names, 6.0), _shared(other.names, one.names, 6.0)),
-        "attribution": float(names_outlet(one, a, b) or names_outlet(other, b, a)),
+        "copied": share(s["narration_copied"], s["narration"], 15.0, 0.05).min(1),
+        "retold": in_order.min(1) * told_names.min(1),
+        "quotes": share(s["quoted_shared"], s["quoted"], 15.0).max(1),
+        "own_quotes": np.minimum(1.0, (s["quoted"] - s["quoted_shared"]).min(1) / OWN_QUOTES),
+        "figures": share(s["told_figures_shared"], s["told_figures"], 1.0).max(1),
+        "names": told_names.max(1),
+        "attribution": np.where(pair.known, pair.named.any(1), UNKNOWN_OUTLET),
     }
 
 
-def _shared(one: Mapping[Key, float], other: Mapping[Key, float], pretended: float) -> float:
-    return share(sum(weight for key, weight in one.items() if key in other), sum(one.values()), pretended)
+UNKNOWN_OUTLET = 0.2
+"""What attribution counts where an outlet is not known: about what says nothing, between naming it and not."""
+OWN_QUOTES = 250.0
+"""Quoted words of its own with which both stories have all that can speak for two."""
 
 
-def details_shared(short: Reading, long: Reading) -> float:
+def details_shared(pair: Shared) -> Floats:
     """Share of the figures and names of the shorter text that the longer one has too, a name counting as much as its rarity."""
-    shared = sum(weight for figure, weight in short.figures.items() if figure in long.figures)
-    shared += sum(weight / 4 for name, weight in short.names.items() if name in long.names)
-    return share(shared, sum(short.figures.values()) + sum(short.names.values()) / 4, 1.0, 0.9)
+    s = pair.sums
+    short = (s["terms"][:, 1] < s["terms"][:, 0]).astype(np.int64)
+    rows = np.arange(len(short))
+    part = s["figures_shared"] + s["names_shared"] / 4
+    whole = s["figures"] + s["names"] / 4
+    return share(part[rows, short], whole[rows, short], 1.0, 0.9)
 
 
-def leanings(a: Story, b: Story, one: Reading, other: Reading) -> dict[str, float]:
-    """The evidence for "a is the source of b": each turns its sign when a and b change places, 0 says nothing."""
-    in_a, in_b = shared_terms(one, other), shared_terms(other, one)
-    own_a, own_b = float((one.quoted & ~in_a).sum()), float((other.quoted & ~in_b).sum())
-    figures_a = sum(w for f, w in one.figures.items() if f not in other.figures)
-    figures_b = sum(w for f, w in other.figures.items() if f not in one.figures)
-    earlier = 0.0
-    if a.published is not None and b.published is not None and abs(a.published - b.published) > 60_000_000:
-        earlier = 1.0 if a.published < b.published else -1.0
+def same_language(pair: Shared) -> Mask:
+    """Do two texts share most of their commonest words?  Two in different languages do not, and names and figures alone prove no rewrite.
+
+    Of real rewrites every one shares more than three fifths, of texts in two languages the closest (Portuguese and Spanish) two fifths. Texts
+    with few such words, as in scripts without spaces, are taken to be of one language.
+    """
+    fewer = pair.sums["common"].min(1)
+    return np.asarray((fewer < COMMON_WORDS) | (pair.sums["common_shared"].min(1) >= 0.5 * fewer))
+
+
+COMMON_WORDS = 10
+"""Common words a text must have to tell its language."""
+
+
+def coverage(pair: Shared) -> Floats:
+    """Share of the sentences of each side whose rarity stands mostly in the other text, by stems: float64[pairs, 2]."""
+    return np.asarray(pair.sums["sentences_covered"] / np.maximum(pair.sums["sentences"], 1))
+
+
+def leanings(found: Stories, pair: Shared, left: Places, right: Places) -> dict[str, Floats]:
+    """The evidence for "the left one is the source": each turns its sign when the two change places, 0 says nothing."""
+    s = pair.sums
+    own_quotes = s["quoted"] - s["quoted_shared"]
+    own_figures = s["told_figures"] - s["told_figures_shared"]
+    byline = np.array([bool(byline) for byline in found.table["byline"].to_pylist()], np.float64)
+    earlier = np.sign(found.published[right].astype(np.float64) - found.published[left])
     return {
-        "earlier": earlier,
-        "named_by_other": float(names_outlet(other, b, a)) - float(names_outlet(one, a, b)),
-        "byline": float(bool(a.byline)) - float(bool(b.byline)),
-        "own_quotes": (own_a - own_b) / (own_a + own_b + 30.0),
-        "own_figures": (figures_a - figures_b) / (figures_a + figures_b + 2.0),
-        "longer": math.log((len(one.hashes) + 20) / (len(other.hashes) + 20)),
+        "earlier": np.where(days_apart(found, left, right) > SAME_TIME, earlier, 0.0),
+        "named_by_other": pair.named[:, 1].astype(np.float64) - pair.named[:, 0],
+        "byline": byline[left] - byline[right],
+        "own_quotes": _difference(own_quotes, 30.0),
+        "own_figures": _difference(own_figures, 2.0),
+        "longer": np.log((s["terms"][:, 0] + 20) / (s["terms"][:, 1] + 20)),
     }
+
+
+SAME_TIME = 1 / 1440
+"""Days, one minute: times of publication that are no further apart tell nothing."""
+
+
+def _difference(own: Floats, pretended: float) -> Floats:
+    return np.asarray((own[:, 0] - own[:, 1]) / (own[:, 0] + own[:, 1] + pretended))

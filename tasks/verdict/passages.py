@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.verdict.stories import Reading
+from tasks.verdict.stories import Readings
 
 MOST = 5
-SHORTEST = 4
-"""Terms a passage must have: fewer in a row are shared by chance."""
-SEARCHED = 20_000
-"""Terms of each text that are searched (the time grows with their product: 1 s for two such texts)."""
 
 
-def passages(one: Reading, other: Reading, most: int = MOST) -> list[tuple[str, str]]:
-    """At most `most` passages (text of one, text of other), longest first; they overlap in neither text.
+def passages(texts: tuple[str, str], readings: Readings, left: int, right: int, most: int = MOST) -> list[tuple[str, str]]:
+    """At most `most` passages of four terms or more (text of left, text of right), longest first; they overlap in neither text.
 
-    Greedy: the longest run of equal terms, then the longest in what is left; of equally long ones the first in `one`.
+    Greedy: the longest stretch of equal terms, then the longest of what is left; of equally long ones the first in left.
+
+    Args:
+        texts: the two texts; readings: theirs among others; left, right: their places there.
     """
-    from tasks.kernels import pairs
+    from tasks.kernels import evidence
 
-    left, right = one.hashes[:SEARCHED], other.hashes[:SEARCHED]
-    free_one, free_other = np.ones(len(left), np.bool_), np.ones(len(right), np.bool_)
-    out = []
-    for _ in range(most):
-        begin, start, length = pairs.longest_run(left, right, free_one, free_other)
-        if length < SHORTEST:
-            break
-        free_one[begin : begin + length] = False
-        free_other[start : start + length] = False
-        out.append((_slice(one, begin, length), _slice(other, start, length)))
+    rows = readings.texts.rows
+    spans = [slice(rows[text], rows[text + 1]) for text in (left, right)]
+    one, other = (readings.hashes[span] for span in spans)
+    found = evidence.shared_passages(one, other, *(readings.texts.runs[span] for span in spans))
+    data = [text.encode("utf-8", "surrogatepass") for text in texts]
+    out: list[tuple[str, str]] = []
+    taken: list[tuple[int, int, int]] = []
+    while len(out) < most and len(found):
+        begin, start, length = min(found.tolist(), key=lambda stretch: (-stretch[2], stretch[0], stretch[1]))
+        taken.append((begin, start, length))
+        written = []
+        for side, (span, first) in enumerate(zip(spans, (begin, start), strict=True)):
+            begins, ends = readings.begins[span], readings.ends[span]
+            written.append(data[side][begins[first] : ends[first + length - 1]].decode("utf-8", "surrogatepass"))
+        out.append((written[0], written[1]))
+        found = evidence.left_free(found, np.array([begin, start, length], np.int64))
     return out
-
-
-def _slice(text: Reading, begin: int, length: int) -> str:
-    return text.data[text.begins[begin] : text.ends[begin + length - 1]].decode("utf-8", "surrogatepass")
