@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
-PARTS = ("quality", "kernels", "candidates", "reliability", "race")
+PARTS = ("quality", "kernels", "candidates", "reliability", "matching", "race")
 WHEN_NAMED = ("rivals",)
 """They build virtual environments of some GB."""
 
 
 def main() -> int:
-    chosen = sys.argv[1:2] or [part for part in PARTS if find_spec(f"bench.{part}")]
+    chosen = sys.argv[1:2] or list(PARTS)
     if chosen[0] not in PARTS + WHEN_NAMED:
         print(f"usage: python -m bench [{'|'.join(PARTS + WHEN_NAMED)}] [...]")
         return 2

@@ -33,6 +33,7 @@ STATED = {"byline": 1.0}
 """Weights set by hand, because no set with labels tells bylines: a named author speaks for the source, weaker than anything else."""
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 def fit(x: Floats, y: npt.NDArray[np.bool_], weight: Floats, signs: npt.NDArray[np.int64], free: bool) -> Floats:
@@ -102,19 +103,23 @@ def reliability(y: npt.NDArray[np.bool_], p: Floats) -> list[dict[str, float]]:
     return out
 
 
-def rewrites(data: Labelled, real: int) -> tuple[dict[str, Any], list[tuple[float, Pair]]]:
-    """The model of one story or two with its record; and the pairs it errs on, by mean probability. Pairs from `real` on are made harder."""
-    pair, _, _ = verdict.reading_of(data.stories, data.left, data.right)
-    found = measures.measures(pair)
-    x = np.stack(list(found.values()), 1)
-    y = np.array([q.same for q in data.pairs])
-    over = measures.overlaps(data.stories, data.left, data.right)
+def measured(data: Labelled) -> tuple[Floats, Mask, Floats, npt.NDArray[np.int64], Mask, list[str]]:
+    """Measures float64[pairs, measures], labels, weights, the sign each weight keeps, which pairs are near copies, and the measures' names."""
     sides = data.left, data.right
+    pair, _, _ = verdict.reading_of(data.stories, *sides)
+    found = measures.measures(pair)
+    over = measures.overlaps(data.stories, *sides)
     copies = verdict.is_alike(data.stories, *sides, over, settings.Near()) & verdict.has_details(
         data.stories, pair, *sides, settings.Near()
     )
     weight = np.array([q.weight for q in data.pairs]) * np.where(copies, COPY, 1.0)
     signs = np.array([SIGNS.get(name, 1) for name in found])
+    return np.stack(list(found.values()), 1), np.array([q.same for q in data.pairs]), weight, signs, copies, list(found)
+
+
+def rewrites(data: Labelled, real: int) -> tuple[dict[str, Any], list[tuple[float, Pair]]]:
+    """The model of one story or two with its record; and the pairs it errs on, by mean probability. Pairs from `real` on are made harder."""
+    x, y, weight, signs, copies, found = measured(data)
     p = cross_validated(x, y, weight, data.pairs, signs, True)[:, :real]
     final = fit(x, y, weight, signs, True)
     pairs, kinds = data.pairs[:real], sorted({q.set for q in data.pairs})

@@ -63,15 +63,19 @@ def write_raw(source: Path, out: Path, plain: Path, times: int) -> int:
     with out.open("w", encoding="utf-8") as lines, plain.open("w", encoding="utf-8") as plain_lines:
         for turn in range(times):
             for row in rows:
-                text = row["text"] or ""
-                if turn:
-                    text = "\n".join(
-                        " ".join(w[::-1] if (n + turn) % 5 == 0 else w for n, w in enumerate(line.split(" "))) for line in text.split("\n")
-                    )
+                text = changed(row["text"] or "", turn)
                 record = row | {"id": f"{row['id']}-{turn}", "text": text}
                 lines.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
                 plain_lines.write(json.dumps({"id": record["id"], "text": text}, ensure_ascii=False) + "\n")
     return len(rows) * times
+
+
+def changed(text: str, turn: int) -> str:
+    """The text of a repetition: every fifth word of a line is reversed, another fifth in each turn; as it is in turn 0."""
+    if not turn:
+        return text
+    lines = (line.split(" ") for line in text.split("\n"))
+    return "\n".join(" ".join(word[::-1] if (n + turn) % 5 == 0 else word for n, word in enumerate(line)) for line in lines)
 
 
 def runners(home: Path, raw: Path, plain: Path) -> list[tuple[str, Sequence[str]]]:

@@ -52,8 +52,8 @@ PAIRS = pa.schema([pa.field("a", pa.uint64(), nullable=False), pa.field("b", pa.
 _EXACT, _NEAR, _DERIVATIVE, _RUN = 1, 2, 3, 4
 _EVER = np.iinfo(np.int64).min
 _FURTHER = 0x9E3779B97F4A7C15
-_AT_ONCE = 4_000
-"""Stories whose texts are held at once: some 200 MB."""
+_AT_ONCE = 16_000
+"""Stories that are held at once, with their texts and sets: some 250 MB."""
 _EQUAL_SIGNATURE = 0.05
 """Share of equal signature values from which a pair is judged; chance gives unrelated texts next to none, a cut of a tenth has it."""
 
@@ -242,11 +242,12 @@ def judge(
         pairs: the files of `propose`, of all partitions.
         shards: all FINGERPRINTED shards; only the stories of proposed pairs are read.
         out: the Parquet file to write.
-        part, parts: judge only the pairs whose `a` lies in this one of `parts` equal ranges.
+        part, parts: judge only the pairs whose `a` lies in this one of `parts` ranges, which have about as many pairs each.
     """
     table = pa.concat_tables([pq.read_table(file) for file in pairs]) if pairs else PAIRS.empty_table()
     lower, upper = (np.asarray(table[name].to_numpy()) for name in PAIRS.names)
-    mine = _partition(lower, parts) == part
+    smaller = 1 - (1 - lower / 2**64) ** 2  # of two evenly spread numbers the smaller one falls evenly so
+    mine = np.minimum((smaller * parts).astype(np.int64), parts - 1) == part
     lower, upper = _distinct(lower[mine], upper[mine])
     near_enough = sift(lower, upper, shards, near, derivative)
     lower, upper = lower[near_enough], upper[near_enough]
@@ -286,6 +287,8 @@ def sift(
 ) -> npt.NDArray[np.bool_]:
     """Which pairs are worth reading: equal texts, enough equal signature values, or enough rare terms in common; bool[pairs].
 
+    Rare terms count only where a rewrite could be: not in texts with few of them, nor within one outlet.
+
     Raises:
         ValueError: a story of a pair is in none of the shards.
     """
@@ -294,6 +297,7 @@ def sift(
     wanted = np.unique(np.concatenate([lower, upper]))
     signature = np.zeros((len(wanted), near.permutations), np.uint32)
     words = np.zeros(len(wanted), np.bool_)
+    outlets = np.full(len(wanted), "", object)
     text = np.zeros(len(wanted), "V16")
     found, terms, weights, counts = [], [], [], []
     for shard in shards:
@@ -301,10 +305,11 @@ def sift(
         rows = np.flatnonzero(np.isin(ids, wanted))
         if not len(rows):
             continue
-        table = pq.read_table(shard, columns=["text_hash", "signature", "terms", "weights"]).take(pa.array(rows))
+        table = pq.read_table(shard, columns=["source", "text_hash", "signature", "terms", "weights"]).take(pa.array(rows))
         places = np.searchsorted(wanted, ids[rows])
         found.append(places)
         text[places] = np.array(table["text_hash"].to_pylist(), "V16")
+        outlets[places] = [stories.outlet(source) if source else "" for source in table["source"].to_pylist()]
         full, values = _matrix(table["signature"], near.permutations)
         signature[places[full]] = values
         words[places[full]] = True
@@ -321,8 +326,16 @@ def sift(
     left, right = np.searchsorted(wanted, lower), np.searchsorted(wanted, upper)
     alike = sketches.equal_samples(signature, left, right) >= _EQUAL_SIGNATURE * near.permutations
     starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    shared = pairs.weighted_jaccards(np.concatenate(terms), np.concatenate(weights), starts, at[left], at[right])
-    return np.asarray(((text[left] == text[right]) | alike) & words[left] & words[right] | (shared >= derivative.weighted_jaccard))
+    sizes = np.diff(starts)[at]
+    able = np.minimum(sizes[left], sizes[right]) >= derivative.min_terms
+    if not derivative.same_source:
+        known = {name: number for number, name in enumerate(sorted(set(outlets.tolist())))}
+        outlet = np.array([known[name] for name in outlets.tolist()], np.int64)
+        able &= (outlet[left] != outlet[right]) | (outlets[left] == "")
+    related = np.flatnonzero(able)
+    shared = pairs.weighted_jaccards(np.concatenate(terms), np.concatenate(weights), starts, at[left[related]], at[right[related]])
+    able[related] = shared >= derivative.weighted_jaccard
+    return np.asarray(((text[left] == text[right]) | alike) & words[left] & words[right] | able)
 
 
 def _write(table: pa.Table, path: Path) -> None:

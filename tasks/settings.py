@@ -101,7 +101,7 @@ class Derivative(Section):
         None, description="path of a model of one's own corpus made by `copydesk fit`, laid over wordfreq's frequencies"
     )
     zipf_cut: float = Field(4.5, ge=1, le=8, description="terms of this Zipf frequency or above weigh nothing")
-    samples: int = Field(512, ge=64, le=4096, description="weighted MinHash samples a story; each begins a band")
+    samples: int = Field(384, ge=64, le=4096, description="weighted MinHash samples a story; each begins a band")
     rows: int = Field(3, ge=1, le=8, description="samples that must collide to propose a pair published within `days`, or one undated")
     far_rows: int = Field(4, ge=1, le=8, description="samples that must collide to propose any other pair; rows or more")
     days: int = Field(14, ge=0, le=36_500, description="days between two stories within which fewer samples need to collide")

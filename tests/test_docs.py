@@ -15,6 +15,7 @@ from conftest import ROOT
 import flows
 import tasks
 from flows.command_line import _parser
+from tasks import verdict
 from tasks.schema import COLUMNS, DECISIONS, TABLES
 from tasks.settings import Settings
 
@@ -57,6 +58,12 @@ def test_the_readme_lists_every_verb() -> None:
     verbs = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
     listed = dict(re.findall(r"\| `copydesk (\w+)[^`]*` \| (.*?) \|", between("commands")))
     assert listed == {choice.dest: choice.help for choice in verbs._choices_actions}
+
+
+def test_every_measure_of_the_verdict_is_explained() -> None:
+    told = (ROOT / "docs/matching.md").read_text(encoding="utf-8").split("## Verdict")[1].split("## Clusters")[0]
+    listed = [name.strip() for row in re.findall(r"^\| ([a-z_, ]+) \|", told, re.MULTILINE) for name in row.split(",")]
+    assert sorted(set(listed) - {"measure"}) == sorted(set(verdict.load_model().rewrite) - {"intercept"})
 
 
 def test_the_contract_s_columns_are_all_there() -> None:

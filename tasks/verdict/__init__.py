@@ -40,7 +40,7 @@ JUDGED = pa.schema(
     },
 )
 _AT_ONCE = 2_000
-"""Pairs whose texts are held at once for their passages: some 200 MB."""
+"""Pairs whose texts are read at once: some 200 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,19 @@ def judge(found: Stories, left: Places, right: Places, near: settings.Near, deri
     columns = {name: np.zeros(len(left)) for name in _SCORES} | {"source_a": np.full(len(left), 0.5)}
     columns |= {name: getattr(over, name) for name in ("jaccard", "containment_a", "containment_b", "weighted_jaccard")}
     relation = np.full(len(left), None, object)
-    if len(read):
-        one, other = left[read], right[read]
+    for some in np.split(read, range(_AT_ONCE, len(read), _AT_ONCE)) if len(read) else ():
+        one, other = left[some], right[some]
         pair, _, _ = reading_of(found, one, other)
         probability = logistic(load_model().rewrite, measuring.measures(pair))
-        copy = alike[read] & has_details(found, pair, one, other, near)
-        rewrite = related[read] & ~alike[read] & is_rewrite(found, pair, one, other, probability, derivative)
-        relation[read[rewrite]] = "derivative"
-        relation[read[copy]] = "near"
-        relation[read[same[read]]] = "exact"
-        columns["probability"][read] = np.where(same[read], 1.0, np.where(copy, np.maximum(probability, NEAR), probability))
+        copy = alike[some] & has_details(found, pair, one, other, near)
+        rewrite = related[some] & ~alike[some] & is_rewrite(found, pair, one, other, probability, derivative)
+        relation[some[rewrite]] = "derivative"
+        relation[some[copy]] = "near"
+        relation[some[same[some]]] = "exact"
+        columns["probability"][some] = np.where(same[some], 1.0, np.where(copy, np.maximum(probability, NEAR), probability))
         covered = measuring.coverage(pair)
-        columns["coverage_a"][read], columns["coverage_b"][read] = covered[:, 0], covered[:, 1]
-        columns["source_a"][read] = logistic(load_model().source, measuring.leanings(found, pair, one, other))
+        columns["coverage_a"][some], columns["coverage_b"][some] = covered[:, 0], covered[:, 1]
+        columns["source_a"][some] = logistic(load_model().source, measuring.leanings(found, pair, one, other))
     unread = np.ones(len(left), np.bool_)
     unread[read] = False
     arrays = [pa.array(columns[name], mask=unread if name.startswith("coverage") else None) for name in _SCORES]
@@ -186,7 +186,7 @@ def judge_pairs(
     if not len(asked):
         return JUDGED.empty_table()
     found = reading.read(shards, np.unique(asked))
-    left, right = (np.searchsorted(found.numbers, asked[:, side]) for side in (0, 1))
+    left, right = (reading.places(found, asked[:, side]) for side in (0, 1))
     return judge(found, left, right, near, derivative)
 
 
@@ -204,6 +204,6 @@ def evidence(pairs: Sequence[tuple[int, int]], shards: Sequence[Path]) -> list[l
         found = reading.read(shards, np.unique(some))
         texts = found.table["text"].to_pylist()
         readings = reading.peruse(found.table["text"])
-        for left, right in zip(*(np.searchsorted(found.numbers, some[:, side]).tolist() for side in (0, 1)), strict=True):
+        for left, right in zip(*(reading.places(found, some[:, side]).tolist() for side in (0, 1)), strict=True):
             out.append(passages((texts[left], texts[right]), readings, left, right))
     return out

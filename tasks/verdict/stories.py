@@ -98,7 +98,7 @@ def times(table: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def read(shards: Sequence[Path], wanted: Collection[int] | npt.NDArray[np.uint64]) -> Stories:
-    """The wanted stories, in the order of their numbers, read shard by shard: memory follows the wanted, not the dataset.
+    """The wanted stories, read shard by shard: memory follows the wanted, not the dataset.
 
     Raises:
         ValueError: a wanted story is in none of the shards.
@@ -108,16 +108,22 @@ def read(shards: Sequence[Path], wanted: Collection[int] | npt.NDArray[np.uint64
     for shard in shards:
         with pq.ParquetFile(shard) as file:
             for group in range(file.num_row_groups):
-                ids = numbers(file.read_row_group(group, columns=["story_id"])["story_id"])
-                rows = np.flatnonzero(np.isin(ids, asked))
-                if len(rows):
-                    parts.append(file.read_row_group(group, columns=list(COLUMNS)).take(pa.array(rows)))
-    found = of(pa.concat_tables(parts).sort_by("story_id")) if parts else None
+                chosen = np.isin(numbers(file.read_row_group(group, columns=["story_id"])["story_id"]), asked)
+                if chosen.any():
+                    table = file.read_row_group(group, columns=list(COLUMNS))
+                    parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
+    found = of(pa.concat_tables(parts)) if parts else None
     missing = np.setdiff1d(asked, found.numbers) if found else asked
     if len(missing) or found is None:
         example = f", e.g. {missing[0]:016x}" if len(missing) else ""
         raise ValueError(f"match: {len(missing)} proposed stories are in no shard{example}; give all shards")
     return found
+
+
+def places(found: Stories, wanted: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Where each of the wanted numbers is among the stories."""
+    order = np.argsort(found.numbers)
+    return order[np.searchsorted(found.numbers, wanted, sorter=order)]
 
 
 def of(table: pa.Table) -> Stories:
