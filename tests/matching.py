@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tasks import cluster, fingerprint, match, schema, settings
 
-FAMILIES = Path(__file__).parent / "data/families.jsonl"
+DATA = Path(__file__).parent / "data"
 NEAR, DERIVATIVE, POLICY = settings.Near(), settings.Derivative(), settings.Cluster()
 
 
@@ -32,9 +32,9 @@ def story(name: str, text: str, **columns: Any) -> dict[str, Any]:
     return dict.fromkeys(schema.CHECKED.names) | fixed | times | counted | {"story_id": digest} | columns
 
 
-def families(*names: str) -> list[dict[str, Any]]:
+def families(*names: str, file: str = "families.jsonl") -> list[dict[str, Any]]:
     """The invented stories of some families, all of them by default."""
-    rows = [json.loads(line) for line in FAMILIES.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (DATA / file).read_text(encoding="utf-8").splitlines()]
     return [
         story(row["id"], row["text"], source=row["source"], title=row["title"], published_at=row["published_at"])
         for row in rows
