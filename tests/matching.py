@@ -59,17 +59,17 @@ def propose(paths: Sequence[Path], folder: Path, partitions: int = 1, hot_key: i
 
 
 def decide(
-    rows: Sequence[dict[str, Any]], folder: Path, size: int = 1000, partitions: int = 1, parts: int = 1
+    rows: Sequence[dict[str, Any]], folder: Path, size: int = 1000, partitions: int = 1, parts: int = 1, policy: settings.Cluster = POLICY
 ) -> dict[str, dict[str, Any]]:
-    """Decisions by raw_id, `duplicate_of` and `cluster_id` as raw_ids too, after a run in shards, partitions and parts."""
+    """Decisions by raw_id, `duplicate_of`, `cluster_id` and `same_story` as raw_ids too, after a run in shards, partitions and parts."""
     paths = shards(rows, folder, size)
     pairs = [found.pairs_file for found in propose(paths, folder, partitions)]
     judged = [match.judge(pairs, paths, folder / f"judged-{p}.parquet", NEAR, DERIVATIVE, p, parts).judged_file for p in range(parts)]
-    done = cluster.cluster(judged, paths, folder / "decisions.parquet", "0123456789abcdef", NEAR, DERIVATIVE, POLICY)
+    done = cluster.cluster(judged, paths, folder / "decisions.parquet", "0123456789abcdef", NEAR, DERIVATIVE, policy)
     names = {row["story_id"]: row["raw_id"] for row in rows}
     table = pq.read_table(done.decisions_file)
     assert table.schema.equals(schema.DECISIONS)
     out = {}
     for row in table.to_pylist():
-        out[row["raw_id"]] = row | {name: names.get(row[name]) for name in ("duplicate_of", "cluster_id")}
+        out[row["raw_id"]] = row | {name: names.get(row[name]) for name in ("duplicate_of", "cluster_id", "same_story")}
     return out

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matching import POLICY, decide, families, story
 
-from tasks import cluster
+from tasks import cluster, settings
 from tasks.cluster import UNKNOWN, Member
 from tasks.verdict import Judgement
 
@@ -93,6 +93,16 @@ def test_one_story_of_each_source_can_be_kept() -> None:
     assert beside == {"b2": "a2"}
     left, beside = cluster.per_source(known, standing, nothing_else, 0.9)  # two of one source that are no versions of each other
     assert (left["b2"].kept, beside) == ("a2", {"b1": "a2"})
+
+
+def test_stories_kept_beside_another_one_name_it(tmp_path: Path) -> None:
+    rows = families("dC00")
+    found = decide(rows, tmp_path / "many", policy=settings.Cluster(keep="one-per-source"))
+    for role in SAME:
+        assert (found[f"dC00-{role}"]["outcome"], found[f"dC00-{role}"]["same_story"]) == ("kept", "dC00-source")
+        assert found[f"dC00-{role}"]["cluster_id"] == f"dC00-{role}"
+    assert {found[row["raw_id"]]["same_story"] for row in rows} == {"dC00-source", None}
+    assert all(row["same_story"] is None for row in decide(rows, tmp_path / "one").values())
 
 
 def test_among_sources_the_earliest_wins() -> None:
