@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from matching import POLICY, decide, families, story
 
 from tasks import cluster, settings
-from tasks.cluster import UNKNOWN, Member
+from tasks.cluster import Member
 from tasks.verdict import Judgement
+from tasks.verdict.stories import UNKNOWN
 
 HOUR = 3_600_000_000
 ROWS = families("dC00", "dC01", "dD01")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks import terms
 from tasks.fingerprint import permutations
-from tasks.kernels import evidence, pairs, reading, sketches
+from tasks.kernels import evidence, pairs, passages, reading, sketches
 from tasks.kernels import terms as kernel
 
 SCRIPTS = (
@@ -293,7 +293,7 @@ def test_intersections(sets: list[list[int]]) -> None:
 def test_shared_passages_are_all_that_are_within_no_other(left: list[int], right: list[int]) -> None:
     one, other = np.array(left, np.uint64), np.array(right, np.uint64)
     runs = [reading.run_hashes(array, np.array([0, len(array)]), evidence.RUN) for array in (one, other)]
-    found = {tuple(stretch) for stretch in evidence.shared_passages(one, other, *runs).tolist()}
+    found = {tuple(stretch) for stretch in passages.shared(one, other, *runs).tolist()}
     expected = set()
     for i in range(len(left)):
         for j in range(len(right)):
@@ -312,11 +312,11 @@ def test_shared_passages_are_all_that_are_within_no_other(left: list[int], right
     st.integers(4, 12),
 )
 def test_what_is_left_beside_a_passage_overlaps_it_in_neither_text(
-    passages: list[tuple[int, int, int]], begin: int, start: int, length: int
+    stretches: list[tuple[int, int, int]], begin: int, start: int, length: int
 ) -> None:
-    given_ = np.array(passages, np.int64).reshape(-1, 3)
-    left = evidence.left_free(given_, np.array([begin, start, length]))
-    whole = {(a + k, b + k) for a, b, size in passages for k in range(size)}
+    given_ = np.array(stretches, np.int64).reshape(-1, 3)
+    left = passages.left_free(given_, np.array([begin, start, length]))
+    whole = {(a + k, b + k) for a, b, size in stretches for k in range(size)}
     for a, b, size in left.tolist():
         assert size >= evidence.RUN
         assert {(a + k, b + k) for k in range(size)} <= whole

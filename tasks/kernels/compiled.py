@@ -1,14 +1,30 @@
-"""One typed coat over numba's decorator: every kernel is compiled once, cached on disk, and runs without the GIL."""
+"""One typed coat over numba's decorator: every kernel is compiled once, cached on disk, and runs without the GIL.
+
+numba looks at a function's own file only to see whether what it has compiled is up to date, but kernels contain those of other files.
+So the cache is kept in a folder named by the code of all of them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def _cache_folder() -> str:
+    """Below $NUMBA_CACHE_DIR, else beside the kernels; where neither can be written numba takes the user's cache folder."""
+    here = Path(__file__).parent
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))).hexdigest()
+    return str(Path(numba.config.CACHE_DIR or here / "__pycache__") / f"kernels-{code[:16]}")  # type: ignore[attr-defined]  # made at import
+
+
+numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]  # made at import
 
 
 def compiled(function: Kernel) -> Kernel:

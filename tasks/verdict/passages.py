@@ -17,12 +17,12 @@ def passages(texts: tuple[str, str], readings: Readings, left: int, right: int, 
     Args:
         texts: the two texts; readings: theirs among others; left, right: their places there.
     """
-    from tasks.kernels import evidence
+    from tasks.kernels import passages as kernel
 
     rows = readings.texts.rows
     spans = [slice(rows[text], rows[text + 1]) for text in (left, right)]
     one, other = (readings.hashes[span] for span in spans)
-    found = evidence.shared_passages(one, other, *(readings.texts.runs[span] for span in spans))
+    found = kernel.shared(one, other, *(readings.texts.runs[span] for span in spans))
     data = [text.encode("utf-8", "surrogatepass") for text in texts]
     out: list[tuple[str, str]] = []
     taken: list[tuple[int, int, int]] = []
@@ -34,5 +34,5 @@ def passages(texts: tuple[str, str], readings: Readings, left: int, right: int, 
             begins, ends = readings.begins[span], readings.ends[span]
             written.append(data[side][begins[first] : ends[first + length - 1]].decode("utf-8", "surrogatepass"))
         out.append((written[0], written[1]))
-        found = evidence.left_free(found, np.array([begin, start, length], np.int64))
+        found = kernel.left_free(found, np.array([begin, start, length], np.int64))
     return out

@@ -159,7 +159,7 @@ def _case() -> npt.NDArray[np.uint8]:
 
 def peruse(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Readings:
     """Read some texts; nulls are empty ones."""
-    from tasks.kernels import evidence, reading
+    from tasks.kernels import evidence, figures, reading
     from tasks.kernels import terms as kernel
 
     data, offsets = terms.buffers(texts)
@@ -170,7 +170,7 @@ def peruse(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Readi
     stems = reading.stems(*spans, found.hashes, found.kinds, kind, fold, STEM)
     zipf = kernel.frequencies(found.hashes, rarity.load().table)
     runs = reading.run_hashes(found.hashes, found.rows, evidence.RUN)
-    figure, weight, place, figure_rows = reading.figures(data, offsets, found.rows, found.begins, kind, fold)
+    figure, weight, place, figure_rows = figures.figures(data, offsets, found.rows, found.begins, kind, fold)
     in_order = np.lexsort((place, figure, np.repeat(np.arange(len(figure_rows) - 1), np.diff(figure_rows))))
     article = np.uint64(terms.hash_term("the"))
     mentions, mention_starts = reading.capitalised(*spans, found.hashes, flags, kind, fold, MENTION, article)

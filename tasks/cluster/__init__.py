@@ -2,10 +2,7 @@
 
 Clusters are anchored. In every component of pairs judged to be one story, the best member by the keeping policy is the
 anchor; members judged a duplicate of the anchor itself join it (pairs that matching did not propose are judged here);
-the rest starts again. So a chain of resemblances alone never merges two stories.
-
-The policy: a rewrite never wins over its source. Among copies of one text, of one source the latest complete version
-stands; among sources the one that published first wins. Ties: hash of the text, then story_id.
+the rest starts again. So a chain of resemblances alone never merges two stories. `policy` says which is best.
 """
 
 from __future__ import annotations
@@ -23,13 +20,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks import schema, settings, verdict
+from tasks.cluster.policy import Links, Member, best, copies_of, reason
 from tasks.verdict import Judgement, stories
+
+__all__ = ["Clustered", "Member", "Pair", "Standing", "anchored", "cluster", "per_source"]
 
 _SMALL = (
     *("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "stage", "reason"),
     *("source", "published_at", "published_precision", "word_count", "text_hash"),
 )
-_COPY = ("exact", "near")
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,6 @@ class Clustered:
 
 
 @dataclass(frozen=True)
-class Member:
-    """What the policy knows of a story. published: UTC us, the largest int64 when unknown."""
-
-    story_id: str
-    source: str
-    published: int
-    words: int
-    text_hash: bytes
-
-
-@dataclass(frozen=True)
 class Standing:
     """One duplicate: the story that stands for it, the verdict on the two, and the step of the policy that decided."""
 
@@ -65,9 +53,6 @@ class Standing:
 
 
 Pair = tuple[str, str]
-Links = defaultdict[str, dict[str, Judgement]]
-"""Judgements by story and other story, both ways."""
-UNKNOWN = int(np.iinfo(np.int64).max)
 
 
 def cluster(
@@ -154,7 +139,7 @@ def anchored(
             continue
         rest: list[str] = []
         for group, anchor in zip(groups, anchors, strict=True):
-            copies = _copies(group, known)
+            copies = copies_of(group, known)
             for other in group:
                 if other == anchor:
                     continue
@@ -164,7 +149,7 @@ def anchored(
                 ):
                     rest.append(other)  # copies go together: no rewrite of the anchor is a copy of what is another story
                 else:
-                    standing[other] = Standing(anchor, found, _reason(members[other], members[anchor], found, copies, members, complete))
+                    standing[other] = Standing(anchor, found, reason(members[other], members[anchor], found, copies, members, complete))
         groups = components(rest, known)
     return standing
 
@@ -189,11 +174,11 @@ def per_source(
         kept = best(group, members, known, complete)
         beside[kept] = anchor
         del left[kept]
-        copies = _copies(group, known)
+        copies = copies_of(group, known)
         for other in group:
             if other != kept and known[kept][other].relation is not None:
                 judgement = known[kept][other]
-                left[other] = Standing(kept, judgement, _reason(members[other], members[kept], judgement, copies, members, complete))
+                left[other] = Standing(kept, judgement, reason(members[other], members[kept], judgement, copies, members, complete))
     return left, beside
 
 
@@ -221,80 +206,6 @@ def components(ids: Iterable[str], known: Links) -> list[list[str]]:
     for name, label in zip(names, labels.tolist(), strict=True):
         groups[label].append(name)
     return sorted(group for group in groups.values() if len(group) > 1)
-
-
-def best(group: Sequence[str], members: dict[str, Member], known: Links, complete: float) -> str:
-    """The story of a group that the policy keeps."""
-    original = underived(group, known)
-    copies = _copies(original, known)
-    standing = {name for name in original if _is_complete(name, copies, members, complete)}
-    latest = [
-        name
-        for name in standing
-        if not any(
-            _same_source(members[other], members[name]) and _newer(members[other], members[name]) for other in copies[name] & standing
-        )
-    ]
-    return min(latest or standing, key=lambda name: (_first(name, copies, members), members[name].text_hash, name))
-
-
-def underived(group: Sequence[str], known: Links) -> list[str]:
-    """The members that are no rewrite of another one, nor a copy of such a rewrite; all of them if that leaves none."""
-    inside = set(group)
-    rewrites: set[str] = set()
-    sources: set[str] = set()
-    for name in group:
-        for other, judgement in known[name].items():
-            if judgement.relation == "derivative" and other in inside:
-                (sources if is_source(name, judgement) else rewrites).add(name)
-    copies = _copies(group, known)
-    also = {other for name in rewrites for other in copies[name] if other not in sources}
-    return [name for name in group if name not in rewrites | also] or [name for name in group if name not in rewrites] or list(group)
-
-
-def is_source(name: str, judgement: Judgement) -> bool:
-    """Is the named story the source in a judged pair of source and rewrite?"""
-    return (judgement.source_a >= 0.5) == (name == judgement.a)
-
-
-def _copies(group: Sequence[str], known: Links) -> dict[str, set[str]]:
-    """For each member the members judged to be the same copy."""
-    inside = set(group)
-    return {name: {other for other, j in known[name].items() if j.relation in _COPY and other in inside} for name in group}
-
-
-def _is_complete(name: str, copies: dict[str, set[str]], members: dict[str, Member], complete: float) -> bool:
-    return members[name].words >= complete * max((members[other].words for other in copies[name]), default=0)
-
-
-def _same_source(one: Member, other: Member) -> bool:
-    return one.source != "" and one.source == other.source
-
-
-def _newer(one: Member, other: Member) -> bool:
-    """Is `one` a later version?  Unknown times count as oldest; equal times are no versions of each other."""
-    return one.published != UNKNOWN and (other.published == UNKNOWN or one.published > other.published)
-
-
-def _first(name: str, copies: dict[str, set[str]], members: dict[str, Member]) -> int:
-    """When the story's source first published it, in any version."""
-    versions = [members[other].published for other in copies[name] if _same_source(members[other], members[name])]
-    return min([members[name].published, *versions])
-
-
-def _reason(
-    row: Member, kept: Member, judgement: Judgement, copies: dict[str, set[str]], members: dict[str, Member], complete: float
-) -> str:
-    """The first step of the policy that tells the two apart."""
-    if judgement.relation == "derivative":
-        return "source_of_derivative"
-    if row.words < complete * kept.words:
-        return "more_complete"
-    if _same_source(row, kept) and _newer(kept, row):
-        return "latest_version"
-    if _first(kept.story_id, copies, members) < _first(row.story_id, copies, members):
-        return "earlier"
-    return "tie"
 
 
 def _pair(one: str, other: str) -> Pair:
