@@ -27,8 +27,8 @@ FOLDS, ROUNDS = 10, 4
 PENALTY = 2.0
 COPY = 0.3
 """What a near copy counts: tier 1 has decided it already."""
-SIGNS = {"own_quotes": -1, "longer": 0}
-"""The sign each weight keeps, 1 where not listed: what a measure can mean, which small sets cannot teach. 0: any."""
+SIGNS, LEANING_SIGNS = {"own_quotes": -1}, {"longer": 0}
+"""The sign each weight of the two models keeps, 1 where not listed: what a measure can mean, which small sets cannot teach. 0: any."""
 STATED = {"byline": 1.0}
 """Weights set by hand, because no set with labels tells bylines: a named author speaks for the source, weaker than anything else."""
 
@@ -106,7 +106,7 @@ def reliability(y: npt.NDArray[np.bool_], p: Floats) -> list[dict[str, float]]:
 def measured(data: Labelled) -> tuple[Floats, Mask, Floats, npt.NDArray[np.int64], Mask, list[str]]:
     """Measures float64[pairs, measures], labels, weights, the sign each weight keeps, which pairs are near copies, and the measures' names."""
     sides = data.left, data.right
-    pair, _, _ = verdict.reading_of(data.stories, *sides)
+    pair = verdict.shared_by(data.stories, *sides)
     found = measures.measures(pair)
     over = measures.overlaps(data.stories, *sides)
     copies = verdict.is_alike(data.stories, *sides, over, settings.Near()) & verdict.has_details(
@@ -147,12 +147,12 @@ def directions(data: Labelled, real: int) -> dict[str, Any]:
     left, right = data.left[known], data.right[known]
     swapped = np.array([q.source == q.b for q in pairs])
     left, right = np.where(swapped, right, left), np.where(swapped, left, right)
-    shared, _, _ = verdict.reading_of(data.stories, left, right)
+    shared = verdict.shared_by(data.stories, left, right)
     undated = replace(data.stories, published=np.full(len(data.stories.published), UNKNOWN))
     found = [measures.leanings(stories, shared, left, right) for stories in (data.stories, undated)]
     x = np.concatenate([np.stack(list(leaning.values()), 1) for leaning in found])
     y, ones = np.ones(len(x), np.bool_), np.ones(len(x))
-    signs = np.array([SIGNS.get(name, 1) if name == "longer" else 1 for name in found[0]])
+    signs = np.array([LEANING_SIGNS.get(name, 1) for name in found[0]])
     right_ones = (cross_validated(x, y, ones, pairs * 2, signs, False) > 0.5).mean(0)
     final = fit(x, y, ones, signs, False)
     return {

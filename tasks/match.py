@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from tasks import schema, settings, verdict
-from tasks.verdict import stories
+from tasks.verdict import measures, stories
 
 KEYS = pa.schema(
     [
@@ -309,7 +309,7 @@ def sift(
         places = np.searchsorted(wanted, ids[rows])
         found.append(places)
         text[places] = np.array(table["text_hash"].to_pylist(), "V16")
-        outlets[places] = [stories.outlet(source) if source else "" for source in table["source"].to_pylist()]
+        outlets[places] = measures.outlets(table["source"].to_pylist())
         full, values = _matrix(table["signature"], near.permutations)
         signature[places[full]] = values
         words[places[full]] = True
@@ -326,12 +326,7 @@ def sift(
     left, right = np.searchsorted(wanted, lower), np.searchsorted(wanted, upper)
     alike = sketches.equal_samples(signature, left, right) >= _EQUAL_SIGNATURE * near.permutations
     starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    sizes = np.diff(starts)[at]
-    able = np.minimum(sizes[left], sizes[right]) >= derivative.min_terms
-    if not derivative.same_source:
-        known = {name: number for number, name in enumerate(sorted(set(outlets.tolist())))}
-        outlet = np.array([known[name] for name in outlets.tolist()], np.int64)
-        able &= (outlet[left] != outlet[right]) | (outlets[left] == "")
+    able = verdict.could_derive(outlets, np.diff(starts)[at], left, right, derivative)
     related = np.flatnonzero(able)
     shared = pairs.weighted_jaccards(np.concatenate(terms), np.concatenate(weights), starts, at[left[related]], at[right[related]])
     able[related] = shared >= derivative.weighted_jaccard

@@ -16,17 +16,17 @@ Runs = npt.NDArray[np.uint32]
 
 SUMS = (
     *("terms", "quoted", "quoted_shared", "narration", "narration_copied"),
-    *("told_words", "told_words_shared", "names", "names_shared", "told_names", "told_names_shared", "common", "common_shared"),
+    *("names", "names_shared", "told_names", "told_names_shared", "common", "common_shared"),
     *("figures", "figures_shared", "told_figures", "told_figures_shared"),
     *("sentences", "sentences_covered", "sentences_told", "sentences_ordered"),
 )
 """What `compare` sums up for each side of a pair, _shared with the other text.
 
 Terms: terms, quoted, quoted_shared (in runs), narration (neither quoted nor public), narration_copied (in stretches of COPIED terms). Rarity of
-distinct stems: names and told_names, told_words and told_names in the narration; number of distinct stems of COMMON words. Weight of distinct figures,
-and of those in the narration. Sentences: those of four terms, those covered; those told in the narration that can be compared, and of these
+distinct stems: names, and told_names, those in the narration; number of distinct stems of COMMON words. Weight of distinct figures, and of
+those in the narration. Sentences: those of four terms, those covered; those told in the narration that can be compared, and of these
 the longest chain that keeps its order in the other text."""
-_QUOTED, _NARRATION, _WORDS, _NAMES, _TOLD_NAMES, _COMMON, _FIGURES, _TOLD_FIGURES, _SENTENCES, _TOLD = 1, 3, 5, 7, 9, 11, 13, 15, 17, 19
+_QUOTED, _NARRATION, _NAMES, _TOLD_NAMES, _COMMON, _FIGURES, _TOLD_FIGURES, _SENTENCES, _TOLD = 1, 3, 5, 7, 9, 11, 13, 15, 17
 
 Texts = namedtuple(  # noqa: PYI024 -- numba takes namedtuples, not typing's
     "Texts", "rows rarity stems by_stem runs by_run sentence flags figure_rows figure figure_weight figure_place"
@@ -48,7 +48,7 @@ ALIKE = 0.3
 
 
 @compiled
-def meet_runs(t: Texts, a: int, b: int, hit: npt.NDArray[np.bool_], spoken: npt.NDArray[np.bool_]) -> None:
+def _meet_runs(t: Texts, a: int, b: int, hit: npt.NDArray[np.bool_], spoken: npt.NDArray[np.bool_]) -> None:
     """Mark the terms of text `a` in runs that `b` has too (hit), and in runs that are quoted in b (spoken)."""
     first, stop, other, last = t.rows[a], t.rows[a + 1], t.rows[b], t.rows[b + 1]
     hit[: stop - first] = False
@@ -92,23 +92,20 @@ def _copied(size: int, hit: npt.NDArray[np.bool_], public: npt.NDArray[np.bool_]
 
 @compiled
 def _commonest(rarity: np.float32, flag: np.uint8, public: np.bool_, least: Weights) -> None:
-    """Lower the least rarities of a stem by one of its terms: of the told words, of the names, of the told names; is it common."""
-    name = (flag & (CAPITAL | OPENING)) == CAPITAL
-    if name:
-        least[1] = min(least[1], rarity)
-    if not public:
+    """Lower the least rarities of a stem by one of its terms: as a name, as a name in the narration; and is it common."""
+    if (flag & (CAPITAL | OPENING)) == CAPITAL:
         least[0] = min(least[0], rarity)
-        if name:
-            least[2] = min(least[2], rarity)
+        if not public:
+            least[1] = min(least[1], rarity)
     if flag & COMMON:
-        least[3] = 1
+        least[2] = 1
 
 
 @compiled
 def _meet_words(t: Texts, a: int, b: int, public: npt.NDArray[np.bool_], shared: npt.NDArray[np.bool_], out: Sums) -> None:
     """Sum up the distinct stems of text `a`, each by its commonest form; marks the terms whose stem stands in `b` (shared)."""
     first, stop, other, last = t.rows[a], t.rows[a + 1], t.rows[b], t.rows[b + 1]
-    least = np.empty(4, np.float32)
+    least = np.empty(3, np.float32)
     i, j = first, other
     while i < stop:
         stem = t.stems[first + t.by_stem[i]]
@@ -121,7 +118,7 @@ def _meet_words(t: Texts, a: int, b: int, public: npt.NDArray[np.bool_], shared:
             shared[place] = found
             _commonest(t.rarity[first + place], t.flags[first + place], public[place], least)
             i += 1
-        for k, slot in enumerate((_WORDS, _NAMES, _TOLD_NAMES, _COMMON)):
+        for k, slot in enumerate((_NAMES, _TOLD_NAMES, _COMMON)):
             if least[k] < np.inf:
                 out[slot] += least[k]
                 if found:
@@ -284,7 +281,7 @@ def compare(t: Texts, left: Starts, right: Starts, named: npt.NDArray[np.bool_])
         for side in range(2):
             a, b = (left[pair], right[pair]) if side == 0 else (right[pair], left[pair])
             hit, public, sums = hits[side], publics[side], out[pair, side]
-            meet_runs(t, a, b, hit, public)
+            _meet_runs(t, a, b, hit, public)
             first, size = t.rows[a], t.rows[a + 1] - t.rows[a]
             for i in range(size):
                 quoted = (t.flags[first + i] & QUOTED) != 0

@@ -23,6 +23,8 @@ from tasks.kernels.terms import (
     Hashes,
     Starts,
     decode,
+    longest_row,
+    roll,
     sort_distinct,
 )
 
@@ -246,12 +248,12 @@ def telling(kinds: Bytes, zipf: npt.NDArray[np.float64], flags: Bytes, rare_from
 def run_hashes(hashes: Hashes, rows: Starts, size: int) -> npt.NDArray[np.uint32]:
     """Hash of the `size` terms that begin at each term, 0 where the text ends before: uint32[m]."""
     out = np.zeros(len(hashes), np.uint32)
+    found = np.empty(longest_row(rows), np.uint64)
     for text in range(len(rows) - 1):
-        for i in range(rows[text], rows[text + 1] - size + 1):
-            value = np.uint64(0)
-            for k in range(i, i + size):
-                value = value * np.uint64(BASE) + hashes[k]
-            out[i] = np.uint32(fmix64(value) >> np.uint64(32)) | np.uint32(1)
+        begin, stop = rows[text], rows[text + 1]
+        if stop - begin >= size:
+            for i in range(roll(hashes[begin:stop], size, found)):
+                out[begin + i] = np.uint32(found[i] >> np.uint64(32)) | np.uint32(1)
     return out
 
 

@@ -99,7 +99,7 @@ def winnow(hashes: Hashes, rows: Starts, size: int, window: int) -> tuple[Hashes
         size: terms in a run; a text of fewer is one run of all of them.
 
     Returns:
-        sorted distinct hashes of runs as `terms.runs` has them, uint64[m]; starts int64[n + 1].
+        sorted distinct hashes of runs as `terms.roll` has them, uint64[m]; starts int64[n + 1].
     """
     texts = len(rows) - 1
     out = np.empty(len(hashes), np.uint64)

@@ -158,16 +158,6 @@ def _number_or_numeral(text: Bytes, begin: int, end: int, kind: Bytes, fold: npt
 
 
 @compiled
-def runs(hashes: Hashes, size: int) -> Hashes:
-    """Hashes of all runs of `size` consecutive terms of one text, in order: uint64[max(0, len - size + 1)]."""
-    if len(hashes) < size:
-        return np.empty(0, np.uint64)
-    out = np.empty(len(hashes) - size + 1, np.uint64)
-    roll(hashes, size, out)
-    return out
-
-
-@compiled
 def roll(hashes: Hashes, size: int, out: Hashes) -> int:
     """Writes the hashes of all runs of `size` terms of one text to `out`; fewer terms are one run. The count of runs."""
     base = np.uint64(BASE)

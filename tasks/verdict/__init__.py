@@ -19,7 +19,7 @@ from tasks.verdict import measures as measuring
 from tasks.verdict import stories as reading
 from tasks.verdict.measures import Floats, Mask, Overlaps, Places, Shared
 from tasks.verdict.passages import passages
-from tasks.verdict.stories import Readings, Stories
+from tasks.verdict.stories import Stories
 
 __all__ = ["JUDGED", "Judgement", "Model", "evidence", "judge", "judge_pairs", "judgements", "load_model", "passages"]
 
@@ -103,7 +103,7 @@ def judge(found: Stories, left: Places, right: Places, near: settings.Near, deri
     relation = np.full(len(left), None, object)
     for some in np.split(read, range(_AT_ONCE, len(read), _AT_ONCE)) if len(read) else ():
         one, other = left[some], right[some]
-        pair, _, _ = reading_of(found, one, other)
+        pair = shared_by(found, one, other)
         probability = logistic(load_model().rewrite, measuring.measures(pair))
         copy = alike[some] & has_details(found, pair, one, other, near)
         rewrite = related[some] & ~alike[some] & is_rewrite(found, pair, one, other, probability, derivative)
@@ -120,14 +120,13 @@ def judge(found: Stories, left: Places, right: Places, near: settings.Near, deri
     return pa.table([pa.array(ids[left], pa.string()), pa.array(ids[right], pa.string()), pa.array(relation, pa.string()), *arrays], JUDGED)
 
 
-def reading_of(found: Stories, left: Places, right: Places) -> tuple[Shared, Readings, Places]:
-    """What the texts of some pairs share, the readings of the texts concerned, and where among them that of each story is."""
+def shared_by(found: Stories, left: Places, right: Places) -> Shared:
+    """What the texts of some pairs share; reads the texts concerned."""
     concerned = np.unique(np.concatenate([left, right]))
     place = np.full(len(found.table), -1, np.int64)
     place[concerned] = np.arange(len(concerned))
     some = reading.take(found, concerned)
-    readings = reading.peruse(some.table["text"])
-    return measuring.shared(some, readings, place[left], place[right]), readings, place
+    return measuring.shared(some, reading.peruse(some.table["text"]), place[left], place[right])
 
 
 def is_same(found: Stories, left: Places, right: Places) -> Mask:
@@ -169,13 +168,21 @@ def can_derive(found: Stories, left: Places, right: Places, weighted_jaccard: Fl
     A rewrite is another outlet's. Headlines and briefs have too few rare terms to tell one from another story of the
     topic. Below the least weighted Jaccard a pair is proposed by chance only, so a verdict there would depend on chance.
     """
-    if not derivative.enabled:
-        return np.zeros(len(left), np.bool_)
-    sizes = np.diff(found.term_starts)
-    able = (weighted_jaccard >= derivative.weighted_jaccard) & (np.minimum(sizes[left], sizes[right]) >= derivative.min_terms)
+    of_story = measuring.outlets(found.table["source"].to_pylist())
+    able = could_derive(of_story, np.diff(found.term_starts), left, right, derivative)
+    return np.asarray(able & (weighted_jaccard >= derivative.weighted_jaccard))
+
+
+def could_derive(of_story: npt.NDArray[np.object_], sizes: Places, left: Places, right: Places, derivative: settings.Derivative) -> Mask:
+    """What `can_derive` asks before the rare terms are compared: long enough, and of two outlets.
+
+    Args:
+        of_story: outlets, as measures.outlets gives them; sizes: int64, rare terms of each story; left, right: int64[pairs], places in both.
+    """
+    able = np.minimum(sizes[left], sizes[right]) >= derivative.min_terms
     if not derivative.same_source:
-        able &= ~measuring.one_outlet(found, left, right)
-    return np.asarray(able)
+        able &= ~measuring.one_outlet(of_story, left, right)
+    return np.asarray(able & derivative.enabled)
 
 
 def judge_pairs(

@@ -95,7 +95,7 @@ class Case:
         found, derivative = [], self.derivative
         if not derivative.enabled:
             found.append(("switched_off", "rewrites are not looked for (derivative.enabled)"))
-        if not derivative.same_source and measures.one_outlet(self.found, _A, _B)[0]:
+        if not derivative.same_source and measures.one_outlet(measures.outlets(self.found.table["source"].to_pylist()), _A, _B)[0]:
             source = self.found.table["source"][0].as_py()
             found.append(("same_source", f"both are of {source}, and a rewrite is another outlet's (derivative.same_source)"))
         shortest = int(np.diff(self.found.term_starts)[:2].min())

@@ -11,6 +11,7 @@ figures and names of its own, days apart, lengths, an agency credited by both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,10 +100,18 @@ def name_outlets(found: Stories, readings: Readings, left: Places, right: Places
     return out
 
 
-def one_outlet(found: Stories, left: Places, right: Places) -> Mask:
-    """Are both stories of one outlet, and known to be?"""
-    outlets = np.array([outlet(source) if source else "" for source in found.table["source"].to_pylist()], object)
-    return np.asarray((outlets[left] == outlets[right]) & (outlets[left] != ""))
+def outlets(sources: Sequence[str | None]) -> npt.NDArray[np.object_]:
+    """The outlet of each source, "" where it is unknown."""
+    return np.array([outlet(source) if source else "" for source in sources], object)
+
+
+def one_outlet(of_story: npt.NDArray[np.object_], left: Places, right: Places) -> Mask:
+    """Are both stories of one outlet, and known to be?
+
+    Args:
+        of_story: as `outlets` gives them; left, right: int64[pairs], places in it.
+    """
+    return np.asarray((of_story[left] == of_story[right]) & (of_story[left] != ""))
 
 
 def days_apart(found: Stories, left: Places, right: Places) -> Floats:
@@ -150,8 +159,8 @@ def details_shared(pair: Shared) -> Floats:
 def same_language(pair: Shared) -> Mask:
     """Do two texts share most of their commonest words?  Two in different languages do not, and names and figures alone prove no rewrite.
 
-    Of real rewrites every one shares more than three fifths, of texts in two languages the closest (Portuguese and Spanish) two fifths. Texts
-    with few such words, as in scripts without spaces, are taken to be of one language.
+    Of 178 labelled copies and rewrites each shares at least .56 of them, Spanish and Portuguese .40, German and English .04. Texts with few such
+    words, as in scripts without spaces, are taken to be of one language.
     """
     fewer = pair.sums["common"].min(1)
     return np.asarray((fewer < COMMON_WORDS) | (pair.sums["common_shared"].min(1) >= 0.5 * fewer))

@@ -25,10 +25,8 @@ def passages(texts: tuple[str, str], readings: Readings, left: int, right: int, 
     found = kernel.shared(one, other, *(readings.texts.runs[span] for span in spans))
     data = [text.encode("utf-8", "surrogatepass") for text in texts]
     out: list[tuple[str, str]] = []
-    taken: list[tuple[int, int, int]] = []
     while len(out) < most and len(found):
         begin, start, length = min(found.tolist(), key=lambda stretch: (-stretch[2], stretch[0], stretch[1]))
-        taken.append((begin, start, length))
         written = []
         for side, (span, first) in enumerate(zip(spans, (begin, start), strict=True)):
             begins, ends = readings.begins[span], readings.ends[span]

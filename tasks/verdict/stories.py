@@ -31,7 +31,7 @@ COMMON_WORD = 5.5
 """Zipf frequency from which a word is one of the few hundred that make up half of any text in a language."""
 MENTION = 4
 """Words of the longest name of an outlet that is looked for."""
-COMMON = 4.5
+COMMON_NAME = 4.5
 """Zipf frequency from which a name of one word is also an ordinary one: Time, The Hill."""
 
 
@@ -211,7 +211,7 @@ def names(source: str) -> tuple[int, ...]:
     for form in {name, short[1].casefold() if short else name}:
         if len(form) >= 2 and (form != name or len(form) >= 3):
             hashed = terms.hash_term(form)
-            common = float(rarity.load().frequencies(np.array([hashed], np.uint64))[0]) >= COMMON
+            common = float(rarity.load().frequencies(np.array([hashed], np.uint64))[0]) >= COMMON_NAME
             alone, within = hashed | 1, hashed & ~1
             found += [alone] if common else [alone, within]
     return tuple(sorted(found))
