@@ -45,7 +45,7 @@ def read(file: Path, root: Path, knobs: settings.Settings, only: int | None = No
     """
     found = ingest.raw_file(file.absolute(), root)
     if found is None:
-        raise ValueError(f"{file.name}: not a format that can be read (.txt .html .jsonl .json .csv .parquet, each also .gz or .zst)")
+        raise ValueError(f"{file.name}: not a format that can be read (.txt .html .jsonl .json .csv .parquet .warc, each also .gz or .zst)")
     run = knobs.run
     with TemporaryDirectory() as folder:
         store = Path(folder)

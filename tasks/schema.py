@@ -79,6 +79,9 @@ _COLUMNS = (
     Column("form", pa.string(), NEVER, "how to parse the bytes: text, html, json, or none when nothing could be read"),
     Column("stem", pa.string(), NEVER, "the raw_id to use when the record has no id of its own"),
     Column("record", pa.large_binary(), NEVER, "the record's own bytes as read (JSON for rows of CSV, JSON lists and Parquet)"),
+    Column(
+        "charset", pa.string(), "when none is known", "charset stated beside the bytes (HTTP header), or seen at the head of their file"
+    ),
     # -- the story
     Column("source", pa.string(), "when neither the record nor its url tells", "the outlet: the record's, else the host of the url"),
     Column("url", pa.string(), "when the record has none", "address of the story as the record gives it"),
@@ -164,6 +167,12 @@ _COLUMNS = (
     Column("modified_ns", pa.int64(), NEVER, "modification time of the raw file", "ns since 1970, UTC"),
     Column("file_sha256", pa.string(), "when the file could not be read", "SHA-256 of the raw file's bytes", "64 hex digits"),
     Column("records", pa.int64(), NEVER, "raw records the file gave, faulty ones included", "records"),
+    Column(
+        "skipped",
+        _list(_struct(why=pa.string(), records=pa.int64())),
+        "when nothing was",
+        "records of a web archive that are no stories by their nature (requests, pictures, redirects), counted by why",
+    ),
     Column("shards", _list(pa.string()), NEVER, "names of the store files that hold its records"),
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
@@ -182,7 +191,7 @@ _SCORES = (
     "evidence",
 )
 
-STORE = schema("story_id", "raw_uri", "raw_sha256", "place", "kind", "form", "stem", "record", *_FAULT)
+STORE = schema("story_id", "raw_uri", "raw_sha256", "place", "kind", "form", "stem", "record", "url", "charset", *_FAULT)
 INGESTED = schema(*_IDENTITY, *_STORY, *_FAULT)
 REPAIRED = schema(*INGESTED.names, "repairs")
 STRIPPED = schema(*REPAIRED.names, "word_count", "removed")
@@ -197,7 +206,7 @@ STORIES = schema(
 DUPLICATES = STORIES
 QUARANTINE = schema("story_id", "raw_id", "raw_uri", "place", "kind", *_FAULT, "text")
 DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "outcome", "stage", "reason"), *_SCORES, "recipe")
-INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "shards")
+INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "skipped", "shards")
 TABLES = {"stories": STORIES, "duplicates": DUPLICATES, "quarantine": QUARANTINE, "decisions": DECISIONS, "inputs": INPUTS}
 
 

@@ -298,3 +298,15 @@ def test_paragraphs_has_no_blank_lines_and_loses_no_word(text: str) -> None:
     found = paragraphs(text)
     assert not found or all(line.strip() for line in found.split("\n"))
     assert found.replace("\u200b", "").replace("\ufeff", "").split() == text.replace("\u200b", "").replace("\ufeff", "").split()
+
+
+@pytest.mark.parametrize("charset", ["cp1251", "cp1250", "gb18030", "cp932"])
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_feeds_in_a_legacy_charset(raw: Path, form: str, charset: str) -> None:
+    """Single cells are too short to tell their charset; the head of the file is not."""
+    cases = json.loads((Path(__file__).parent / "cases" / "charsets.json").read_text(encoding="utf-8"))
+    text = next(case["text"] for case in cases if charset in case["charsets"])
+    words = text.replace("\u3002", " ").replace(". ", " ").split()
+    records = [{"id": str(number), "title": word[:6], "text": f"{word} 12"} for number, word in enumerate(words)]
+    (raw / f"feed.{form}").write_bytes(FORMATS["ndjson" if form == "jsonl" else form](records).decode().encode(charset))
+    assert [(row["title"], row["text"]) for row in ingested(raw)] == [(record["title"], record["text"]) for record in records]

@@ -40,7 +40,7 @@ def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -
         try:
             if record["reason"]:
                 raise UnusableError(record["reason"], record["detail"], record["record"].decode("utf-8", "replace"))
-            row |= _story(record["record"], record["form"], ingest)
+            row |= _story(record, ingest)
         except (UnusableError, NotTextError) as error:
             row |= {
                 "stage": "ingest",
@@ -49,7 +49,7 @@ def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -
                 "text": paragraphs(getattr(error, "text", "")).replace("\0", "\ufffd"),
             }
             if record["form"] == "json":
-                row |= _own_id(record["record"], ingest.columns.id)
+                row |= _own_id(record, ingest.columns.id)
         rows.append({name: _sound(value) if isinstance(value, str) else value for name, value in row.items()})
     return conform(pa.Table.from_pylist(rows, schema=INGESTED), INGESTED)
 
@@ -87,25 +87,26 @@ def _unwrap(lines: list[str], width: int) -> list[str]:
     return joined
 
 
-def _story(data: bytes, form: str, ingest: settings.Ingest) -> dict[str, Any]:
-    """The story's columns of one record.
+def _story(record: Mapping[str, Any], ingest: settings.Ingest) -> dict[str, Any]:
+    """The story's columns of one record of the store.
 
     Raises:
         UnusableError, NotTextError: there is no story in it.
     """
-    if form == "html":
-        return _from_page(decode(data, declared_charset(data)), ingest, {})
-    if form == "text":
-        text = paragraphs(decode(data))
+    data, url, charset = record["record"], record.get("url"), record.get("charset")  # older store files have neither
+    if record["form"] == "html":
+        return _from_page(decode(data, charset, declared_charset(data)), ingest, {"url": url})
+    if record["form"] == "text":
+        text = paragraphs(decode(data, charset))
         if not text:
             raise UnusableError("empty", "the file holds no text")
-        return {"text": text}
-    return _from_object(_json_object(data), ingest)
+        return {"text": text, "url": url, "source": _host(url)}
+    return _from_object(_json_object(data, charset), ingest)
 
 
-def _json_object(data: bytes) -> dict[str, Any]:
+def _json_object(data: bytes, charset: str | None) -> dict[str, Any]:
     try:
-        value = json.loads(decode(data))
+        value = json.loads(decode(data, charset))
     except (json.JSONDecodeError, RecursionError) as error:
         raise UnusableError("malformed_json", f"not JSON: {error}", data.decode("utf-8", "replace")) from error
     if not isinstance(value, dict):
@@ -160,10 +161,10 @@ def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dic
     return row
 
 
-def _own_id(data: bytes, names: tuple[str, ...]) -> dict[str, Any]:
+def _own_id(record: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The record's id, where one can be read from a record that is otherwise unusable."""
     try:
-        own = _first(_json_object(data), names)
+        own = _first(_json_object(record["record"], record.get("charset")), names)
     except (UnusableError, NotTextError):
         return {}
     return {"raw_id": _line(str(own))} if isinstance(own, str | int) and _line(str(own)) else {}

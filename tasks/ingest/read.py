@@ -12,36 +12,20 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
-from tasks.ingest.decode import BOMS, NotTextError, decode
+from tasks.ingest.decode import BOMS, NotTextError, decode, decode_as, detected
+from tasks.ingest.record import HEAD_BYTES, Record, UnreadableError, too_large, whole
 from tasks.ingest.walk import RawFile
 
-HEAD_BYTES = 10_000  # what the quarantine shows of a record that is too large
+if TYPE_CHECKING:
+    import zstandard
+
+ZSTD_STEP = 1024  # bytes unpacked at a time: 33 MB at the worst
+DICTIONARY_FRAME = (0x184D2A5D).to_bytes(4, "little")
+MOST_DICTIONARY = 1 << 24  # bytes
 MOST_NESTED = 200  # no story needs more levels of JSON; Python's own parser ends near 1,000
-
-
-@dataclass(frozen=True)
-class Record:
-    """The bytes of one record, or why there are none (`reason`, `detail`; then `data` is what can be shown)."""
-
-    place: str
-    form: str
-    data: bytes
-    sha256: str | None
-    kind: str = "record"
-    reason: str | None = None
-    detail: str | None = None
-
-
-class UnreadableError(Exception):
-    """The rest of a file that cannot be read; `reason` is the term for the quarantine."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
@@ -51,7 +35,7 @@ def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
         if file.fault:
             raise UnreadableError(*file.fault)
         for record in _READERS[file.format](file, max_bytes):
-            count += 1
+            count += record.kind != "skipped"
             yield record
         if not count:
             raise UnreadableError("empty", "the file holds no record")
@@ -71,10 +55,6 @@ def file_sha256(path: str) -> str | None:
         return None
 
 
-def _record(place: str, form: str, data: bytes) -> Record:
-    return Record(place, form, data, hashlib.sha256(data).hexdigest())
-
-
 @contextmanager
 def _opened(file: RawFile) -> Iterator[BinaryIO]:
     """The unpacked bytes of a file.
@@ -89,7 +69,7 @@ def _opened(file: RawFile) -> Iterator[BinaryIO]:
             if file.packing == ".gz":
                 yield cast(BinaryIO, gzip.GzipFile(fileobj=raw))  # buffers by itself: one more buffer loses the last good lines
             elif file.packing == ".zst":
-                yield cast(BinaryIO, io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)))
+                yield cast(BinaryIO, io.BufferedReader(cast(Any, _Unzstd(raw))))
             else:
                 yield raw
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
@@ -98,39 +78,78 @@ def _opened(file: RawFile) -> Iterator[BinaryIO]:
         raise UnreadableError("unreadable", f"the file cannot be read: {error.strerror or error}") from error
 
 
+class _Unzstd(io.RawIOBase):
+    """The unpacked bytes of zstd frames. (zstandard's own stream_reader does not notice when the last frame is cut off.)"""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._dictionary = raw, _dictionary(raw)
+        self._frame, self._packed, self._rest = self._unpacker(), b"", memoryview(b"")
+        self._within = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            self._packed = self._packed or self._raw.read(ZSTD_STEP)
+            if not self._packed:
+                if self._within:
+                    raise EOFError("the file ends inside a frame")
+                return 0
+            self._rest = memoryview(self._frame.decompress(self._packed))
+            self._within, self._packed = not self._frame.eof, self._frame.unused_data
+            if self._frame.eof:
+                self._frame = self._unpacker()
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+    def _unpacker(self) -> zstandard.ZstdDecompressionObj:
+        import zstandard
+
+        return zstandard.ZstdDecompressor(dict_data=self._dictionary).decompressobj()
+
+
+def _dictionary(raw: BinaryIO) -> zstandard.ZstdCompressionDict | None:
+    """The dictionary of a .warc.zst: a first frame to skip, with the dictionary packed or not (https://iipc.github.io/warc-specifications/)."""
+    import zstandard
+
+    head = raw.read(8)
+    if head[:4] != DICTIONARY_FRAME:
+        raw.seek(0)
+        return None
+    data = raw.read(min(int.from_bytes(head[4:], "little"), MOST_DICTIONARY))
+    if data.startswith(zstandard.FRAME_HEADER):
+        data = zstandard.ZstdDecompressor().stream_reader(data).read(MOST_DICTIONARY)
+    return zstandard.ZstdCompressionDict(data)
+
+
 def _whole(file: RawFile, max_bytes: int) -> Iterator[Record]:
     with _opened(file) as stream:
         data = stream.read(max_bytes + 1)
         if len(data) > max_bytes:
-            yield _too_large("file", data, stream, max_bytes, to_line_end=False)
+            yield too_large("file", data, stream, max_bytes, to_line_end=False)
         elif data:
-            yield _record("file", file.format, data)
-
-
-def _too_large(place: str, head: bytes, stream: IO[bytes], max_bytes: int, to_line_end: bool) -> Record:
-    """Reads on to the end of the line or file, keeping only the hash."""
-    digest, size = hashlib.sha256(head), len(head)
-    step = 1 << 20
-    while chunk := (stream.readline(step) if to_line_end else stream.read(step)):
-        digest.update(chunk)
-        size += len(chunk)
-        if to_line_end and chunk.endswith(b"\n"):
-            break
-    detail = f"{size:,} bytes; at most {max_bytes:,} are read (ingest.max_record_bytes)"
-    return Record(place, "text", head[:HEAD_BYTES], digest.hexdigest(), "record", "too_large", detail)
+            yield whole("file", file.format, data)
 
 
 def _jsonl(file: RawFile, max_bytes: int) -> Iterator[Record]:
     with _opened(file) as stream:
         lines = _utf8_lines(stream)
+        charset = detected(_head(lines))
         number = 0
         while line := lines.readline(max_bytes + 1):
             number += 1
             place = f"line {number}"
             if len(line) > max_bytes and not line.endswith(b"\n"):
-                yield _too_large(place, line, lines, max_bytes, to_line_end=True)
+                yield too_large(place, line, lines, max_bytes, to_line_end=True)
             elif data := line.strip():
-                yield _record(place, "json", data)
+                yield whole(place, "json", data, charset=charset)
+
+
+def _head(stream: IO[bytes]) -> bytes:
+    """What the stream holds ready, some kilobytes: enough to see a charset that the single lines may be too short for."""
+    return cast(io.BufferedReader, stream).peek(HEAD_BYTES)[:HEAD_BYTES]
 
 
 def _utf8_lines(stream: BinaryIO) -> IO[bytes]:
@@ -181,7 +200,7 @@ def _json(file: RawFile, max_bytes: int) -> Iterator[Record]:
             for number, (listed, value) in enumerate(_values(source)):
                 source.spent = 0
                 place = f"record {number}" if listed or number else "file"
-                yield _record(place, "json", json.dumps(value).encode())
+                yield whole(place, "json", json.dumps(value).encode())
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise UnreadableError("malformed_json", f"not JSON from here on: {error}"[:300]) from error
 
@@ -236,10 +255,11 @@ def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
     with _opened(file) as stream:
         charset = _marked(stream)
         wide = charset in ("utf-16", "utf-32")
+        legacy = None if wide else detected(_head(stream))
         text = io.TextIOWrapper(stream, encoding=charset if wide else "latin-1", errors="replace", newline="")
 
         def cells(row: list[str]) -> list[str]:
-            return row if wide else [decode(cell.encode("latin-1")) for cell in row]
+            return row if wide else [decode_as(cell.encode("latin-1"), legacy) for cell in row]
 
         first = text.readline(max_bytes)
         if not first.strip():
@@ -262,7 +282,7 @@ def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
             try:
                 if len(row) != len(header):
                     raise UnreadableError("malformed_row", f"{len(row)} cells, the header has {len(header)}")
-                yield _record(f"row {number}", "json", json.dumps(dict(zip(header, cells(row), strict=True))).encode())
+                yield whole(f"row {number}", "json", json.dumps(dict(zip(header, cells(row), strict=True))).encode())
             except (UnreadableError, NotTextError) as error:
                 data = delimiter.join(row).encode("utf-8" if wide else "latin-1", "replace")
                 digest = hashlib.sha256(data).hexdigest()
@@ -282,12 +302,19 @@ def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
                 for row in batch.to_pylist():
                     data = json.dumps(row, default=_plain).encode()
                     if len(data) > max_bytes:
-                        yield _too_large(f"row {number}", data, io.BytesIO(), max_bytes, to_line_end=False)
+                        yield too_large(f"row {number}", data, io.BytesIO(), max_bytes, to_line_end=False)
                     else:
-                        yield _record(f"row {number}", "json", data)
+                        yield whole(f"row {number}", "json", data)
                     number += 1
         except (pa.ArrowException, OSError) as error:
             raise UnreadableError("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
+
+
+def _warc(file: RawFile, max_bytes: int) -> Iterator[Record]:
+    from tasks.ingest.warc import pages
+
+    with _opened(file) as stream:
+        yield from pages(stream, max_bytes)
 
 
 def _plain(value: Any) -> Any:
@@ -307,4 +334,5 @@ _READERS: dict[str, Callable[[RawFile, int], Iterator[Record]]] = {
     "json": _json,
     "csv": _csv,
     "parquet": _parquet,
+    "warc": _warc,
 }

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.read import Record, file_sha256, records
+from tasks.ingest.read import file_sha256, records
+from tasks.ingest.record import Record
 from tasks.ingest.walk import RawFile
 from tasks.schema import INPUTS, STORE, conform
 
@@ -20,7 +21,8 @@ from tasks.schema import INPUTS, STORE, conform
 def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_bytes: int, shard_rows: int, shard_bytes: int) -> Path:
     """Read some raw files into shards of the store and write their rows of the ledger (schema INPUTS) to `ledger`.
 
-    Every file gives at least one record: what cannot be read is a record with a reason.
+    Every file gives at least one record: what cannot be read is a record with a reason. What is no story by its nature is
+    not kept but counted in the ledger, by reason.
     """
     shards = _Shards(store, shard_rows, shard_bytes)
     rows: list[dict[str, Any]] = []
@@ -28,7 +30,12 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
         digest = None if file.fault else file_sha256(file.path)
         equal: Counter[str | None] = Counter()
         held: set[int] = set()
-        for number, record in enumerate(records(file, max_record_bytes)):
+        skipped: Counter[str] = Counter()
+        for record in records(file, max_record_bytes):
+            if record.kind == "skipped":
+                skipped[record.reason or ""] += 1
+                continue
+            number = equal.total()
             sha256 = record.sha256 or (digest if record.kind == "file" else None)
             held.add(
                 shards.add(_row(file, record, sha256, equal[sha256], None if record.place == "file" or record.kind == "file" else number))
@@ -44,6 +51,7 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
                 "file_sha256": digest,
                 "raw_state": "present",
                 "records": equal.total(),
+                "skipped": [{"why": why, "records": count} for why, count in sorted(skipped.items())] or None,
                 "shards": held,
             }
         )
@@ -69,6 +77,8 @@ def _row(file: RawFile, record: Record, sha256: str | None, count: int, number: 
         "form": record.form,
         "stem": file.stem if number is None else f"{file.stem}#{number}",
         "record": record.data,
+        "url": record.url,
+        "charset": record.charset,
         "stage": "ingest" if record.reason else None,
         "reason": record.reason,
         "detail": record.detail,

@@ -17,6 +17,7 @@ FORMATS = {
     ".json": "json",
     ".csv": "csv",
     ".parquet": "parquet",
+    ".warc": "warc",
 }
 PACKINGS = (".gz", ".zst")
 
