@@ -162,7 +162,9 @@ def furniture(taken: Sequence[Any], newly: Mapping[tuple[str, str], int]) -> Non
         table.add_row("", "", f"[bold]{escape(_plain(source))}[/bold]")
         listed = sorted(sources[source], key=lambda row: (-row[0], -row[1], row[3]))
         for kept, stories, of, line in listed[:LINES]:
-            table.add_row(f"{stories:,} of {of:,}", f"{kept:,}" if kept else "", escape(line if len(line) <= width else f"{line[: width - 1]}…"))
+            table.add_row(
+                f"{stories:,} of {of:,}", f"{kept:,}" if kept else "", escape(line if len(line) <= width else f"{line[: width - 1]}…")
+            )
         if len(listed) > LINES:
             table.add_row("", "", f"[dim]and {len(listed) - LINES:,} more[/dim]")
     if len(most) > SOURCES:

@@ -102,6 +102,17 @@ def test_a_menu_goes_as_a_block_and_its_words_stay_subheads() -> None:
     assert ready.known(OUTLET, page) == tuple(range(len(MENU)))
 
 
+def test_a_table_in_some_stories_is_no_menu() -> None:
+    """The head of a league table, a cell a line, in every fourth story; the teams below it stand in another order each time."""
+    words = vocabulary(7)
+    head = ["Place", "Team", "Played", "Won", "Drawn", "Lost", "Points"]
+    stories = []
+    for number in range(40):
+        text = paragraphs(number, words)
+        stories.append(story(number, [*text[:6], *head, str(number), *text[6:]] if number % 4 == 0 else text))
+    assert [line.take for line in verdicts(stories).values()] == [False] * len(head)
+
+
 def test_the_background_of_a_trial_is_no_furniture_although_it_speaks_to_the_reader() -> None:
     """Twelve of sixty stories end with one sentence, on twelve days; but they have its names in their other lines, and no others do."""
     words = vocabulary(3)

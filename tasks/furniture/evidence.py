@@ -21,7 +21,7 @@ OUTSIDE = 0.9
 stories in which what is seen of it must be so."""
 MOST_STORIES = 0.5
 """Share of a source's stories in which a line outside them must stand to be furniture without another word."""
-BLOCK_LINES, BLOCK_SHARE = 8, 0.1
+BLOCK_LINES, BLOCK_SHARE = 6, 0.3
 """Lines that recur one after the other and make a block (a menu), and share of the source's stories in which a line of one must stand."""
 LABEL_WORDS = 6
 """Words that a line must have to be more than a label (a subhead, a speaker, a place)."""
@@ -40,7 +40,7 @@ COMPARED = 200
 
 SHORT, NOTHING = "a short line beside the prose, as a subhead is", "nothing speaks for it"
 
-_LEADS = (":", "：", "-", "–", "—")
+_LEADS = (":", "：", ",", "-", "–", "—")
 _WORD = re.compile(r"[^\W\d_]+")
 _QUOTED = re.compile(r"“[^”]*”?|„[^“”]*[“”]?|«[^»]*»?|「[^」]*」?|『[^』]*』?|\"[^\"]*\"?")
 _SIGNS = re.compile(r"©|\bwww\.\S+|https?://\S+|\S+@\S+\.\w+|(?<!\S)@\w+|[›→►▶✉☎]")
@@ -134,11 +134,10 @@ def _against(case: Case, cue: str | None) -> Iterator[tuple[bool, str]]:
     yield note is not None, f"a note on the story: {note and note[0]}"
     yield case.folded.endswith(_LEADS) and not (cue and case.count <= LEAD_WORDS), "leads over to what follows"
     figures = len(its.written) > max(2, case.stories / 3)
+    yield figures and (case.long or not cue), "its figures differ from story to story"
     if cue:
-        yield inside and case.long and (figures or _alike(its.rows, case.words) > ALIKE), "inside the stories, which are of one template"
-        return
-    yield figures, "its figures differ from story to story"
-    if case.in_block:
+        yield inside and case.long and _alike(its.rows, case.words) > ALIKE, "inside the stories, which are of one template"
+    if cue or case.in_block:
         return
     yield inside, "inside the stories"
     yield _alike(its.rows, case.words) > ALIKE, "its stories are of one template or topic"
