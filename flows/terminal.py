@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,8 @@ class _Piped(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
+
+SOURCES, LINES = 20, 8  # what is shown of a model of furniture
 
 out = _Piped(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -138,6 +141,40 @@ def raised(words: Sequence[tuple[str, float, float]]) -> None:
         table.add_row(escape(word), f"{before:.1f}", f"{after:.1f}")
     if words:
         out.print(table)
+
+
+def furniture(taken: Sequence[Any], newly: Mapping[tuple[str, str], int]) -> None:
+    """The lines of a furniture model that are to be taken, by source: the stories that have them, and those in which they are kept now."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("stories", justify="right")
+    table.add_column("kept now", justify="right")
+    table.add_column("line")
+    width = max(40, out.width - 28)
+    sources: dict[str, list[tuple[int, int, int, str]]] = {}
+    for (source, in_block), found in groupby(sorted(taken, key=_of_block), key=_of_block):
+        rows = [(newly.get((source, line.folded), 0), line.stories, line.of, _plain(line.line)) for line in found]
+        if in_block:
+            kept, stories, of, _ = max(rows)
+            rows = [(kept, stories, of, f"a menu of {len(rows)} lines: {', '.join(line for *_, line in rows)}")]
+        sources.setdefault(source, []).extend(rows)
+    most = sorted(sources, key=lambda source: (-sum(kept for kept, *_ in sources[source]), source))
+    for source in most[:SOURCES]:
+        table.add_row("", "", f"[bold]{escape(_plain(source))}[/bold]")
+        listed = sorted(sources[source], key=lambda row: (-row[0], -row[1], row[3]))
+        for kept, stories, of, line in listed[:LINES]:
+            table.add_row(
+                f"{stories:,} of {of:,}", f"{kept:,}" if kept else "", escape(line if len(line) <= width else f"{line[: width - 1]}…")
+            )
+        if len(listed) > LINES:
+            table.add_row("", "", f"[dim]and {len(listed) - LINES:,} more[/dim]")
+    if len(most) > SOURCES:
+        table.add_row("", "", f"[dim]and {len(most) - SOURCES:,} more sources[/dim]")
+    if taken:
+        out.print(table)
+
+
+def _of_block(line: Any) -> tuple[str, bool]:
+    return line.source, line.place == "block"
 
 
 # ---- two stories side by side ------------------------------------------------------------------------------------------

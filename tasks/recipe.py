@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from tasks import rarity
+from tasks import furniture, rarity
 from tasks.settings import Settings, SettingsError
 
 LIBRARIES = ("chardet", "datasketch", "dateparser", "ftfy", "great_expectations", "htmldate", "lxml", "pyarrow", "trafilatura", "wordfreq")
@@ -21,7 +21,7 @@ NOT_IN_RECIPE: dict[str, Any] = {
     "publish": True,
     "gate": True,
     "check": {"expectations"},
-    "strip": {"rules"},
+    "strip": {"rules", "furniture"},
     "derivative": {"rarity"},
 }
 NO_ROW_CHANGES = frozenset({"report.py", "stages.py", "workers.py"})  # pages and scheduling
@@ -39,6 +39,7 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "code": dict(sorted(_hashes(files("tasks"), ""))),
         "expectations": _content(suites / "stories.json", "check.expectations"),
         "rules": _content(Path(settings.strip.rules), "strip.rules") if settings.strip.rules else "built in",
+        "furniture": furniture.name(settings.strip.furniture) if settings.strip.furniture else "none",
         "rarity": rarity.name(settings.derivative.rarity) if settings.derivative.rarity else "built in",
         "libraries": {name: version(name) for name in LIBRARIES},
         "unicode": unicodedata.unidata_version,

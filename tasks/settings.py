@@ -64,6 +64,7 @@ class Strip(Section):
 
     lift: bool = Field(True, description="move headline, byline, agency and date lines from the text into their columns")
     rules: str | None = Field(None, description="path of a rules file to use instead of the built-in boilerplate.toml")
+    furniture: str | None = Field(None, description="path of a model of each source's recurring lines made by `copydesk fit furniture`")
 
 
 class Check(Section):
