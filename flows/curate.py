@@ -104,6 +104,7 @@ def curate(
         manifest["run"] |= {
             "raw": str(Path(raw).absolute()),
             "skipped": found.skipped,
+            "skipped_records": ledger.skipped(inputs),
             "read": len(changes.read),
             "vanished": changes.vanished,
         }
@@ -130,7 +131,7 @@ def _walk(raw: Path, before: Before, prune: bool) -> ingest.Found:
     Raises:
         UnusableError: there are none, or none any more.
     """
-    formats = ".txt .html .jsonl .json .csv .parquet, each also .gz or .zst"
+    formats = ".txt .html .jsonl .json .csv .parquet .warc, each also .gz or .zst"
     try:
         found = ingest.walk(raw)
     except OSError as error:

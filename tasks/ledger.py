@@ -5,7 +5,7 @@ The ledger is the table `inputs` of a snapshot (schema INPUTS); it only moves wh
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,15 @@ def merge(ledger: pa.Table, parts: Sequence[Path], changes: Changes, prune: bool
         rows[uri]["raw_state"] = "present"
     kept = (row for _, row in sorted(rows.items()) if not (prune and row["raw_state"] == "vanished"))
     return conform(pa.Table.from_pylist(list(kept), schema=INPUTS), INPUTS)
+
+
+def skipped(inputs: pa.Table) -> dict[str, int]:
+    """Records of archives that are no stories by their nature (pictures, redirects), by reason."""
+    counts: Counter[str] = Counter()
+    for found in inputs["skipped"].to_pylist():
+        for one in found or []:
+            counts[one["why"]] += one["records"]
+    return dict(sorted(counts.items()))
 
 
 def same_content(before: pa.Table, after: pa.Table) -> bool:

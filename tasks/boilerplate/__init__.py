@@ -13,16 +13,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks import schema
+from tasks import furniture, schema
 from tasks import settings as knobs
 from tasks.boilerplate.lines import count_words
 from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
 from tasks.boilerplate.story import RemovedLine, Stripped, rebuild, strip_lines
 
-__all__ = ["RemovedLine", "Rule", "RulesError", "Stripped", "load_rules", "rebuild", "strip", "strip_text"]
+__all__ = ["Matcher", "RemovedLine", "Rule", "RulesError", "Stripped", "built_in", "load_rules", "rebuild", "strip", "strip_text"]
 
 _LIFTED = ("title", "byline", "agency", "published_at", "published_precision")
-_READ = ("text", *_LIFTED, "stage", "reason", "detail")
+_READ = ("source", "text", *_LIFTED, "stage", "reason", "detail")
 _WRITTEN = (*_READ, "word_count", "removed")
 
 
@@ -33,39 +33,43 @@ def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
     at fault pass through.
 
     Raises:
-        RulesError: the rules file cannot be used.
+        RulesError, FurnitureError: the rules file or the furniture model cannot be used.
     """
     matcher = _matcher(settings.rules)
-    rows = [_strip_row(row, matcher, settings.lift) for row in table.select(_READ).to_pylist()]
+    known = furniture.load(settings.furniture) if settings.furniture else None
+    rows = [_strip_row(row, matcher, known, settings.lift) for row in table.select(_READ).to_pylist()]
     columns = {name: table[name] for name in schema.REPAIRED.names}
     for name in _WRITTEN:
         columns[name] = pa.array([row[name] for row in rows], schema.STRIPPED.field(name).type)
     return schema.conform(pa.table(columns), schema.STRIPPED)
 
 
-def strip_text(text: str, settings: knobs.Strip | None = None, *, title: str | None = None) -> Stripped:
+def strip_text(text: str, settings: knobs.Strip | None = None, *, title: str | None = None, source: str | None = None) -> Stripped:
     """Clean one story: text, removed lines and lifted fields, for people who want to see what goes and why.
 
     >>> strip_text("The ferry was late again on Monday, and nobody said why.\\nShare on Facebook").removed[0]["rule"]
     'share'
     """
     settings = settings or knobs.Strip.model_validate({})
-    return strip_lines(text, _matcher(settings.rules), title=title, lift=settings.lift)
+    known = furniture.load(settings.furniture).known(source, text.split("\n")) if settings.furniture else ()
+    return strip_lines(text, _matcher(settings.rules), title=title, lift=settings.lift, recurring=known)
 
 
 def _matcher(path: str | None) -> Matcher:
-    return _built_in() if path is None else compile_rules(load_rules(Path(path)))
+    return built_in() if path is None else compile_rules(load_rules(Path(path)))
 
 
 @cache
-def _built_in() -> Matcher:
+def built_in() -> Matcher:
+    """The built-in rules, ready to match."""
     return compile_rules(load_rules())
 
 
-def _strip_row(row: dict[str, Any], matcher: Matcher, lift: bool) -> dict[str, Any]:
+def _strip_row(row: dict[str, Any], matcher: Matcher, known: furniture.Furniture | None, lift: bool) -> dict[str, Any]:
     if row["reason"] is not None:
         return row | {"word_count": count_words(row["text"]), "removed": []}
-    story = strip_lines(row["text"], matcher, title=row["title"], lift=lift)
+    recurring = known.known(row["source"], row["text"].split("\n")) if known else ()
+    story = strip_lines(row["text"], matcher, title=row["title"], lift=lift, recurring=recurring)
     if not story.text:
         fault = {"stage": "strip", "reason": "no_story", "detail": _explain_nothing(row["text"], story)}
         return row | fault | {"word_count": count_words(row["text"]), "removed": []}

@@ -16,7 +16,7 @@ from typing import NamedTuple
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _ENDS = frozenset(".!?。！？।؟۔｡")
 _CLOSERS = " \t\u00a0\u3000\"'”’»›“„)]）」』】"
-_INNER_END = re.compile(r"[.!?؟।][\"”’»')\]]{0,2} +[^\W\d_a-zа-яё]|[。！？][^\s」』）]")
+INNER_END = re.compile(r"[.!?؟।][\"”’»')\]]{0,2} +[^\W\d_a-zа-яё]|[。！？][^\s」』）]")
 
 SENTENCE_WORDS = 8  # fewer words that end like a sentence may be a button ("Sign in here.") as well as a quote
 PARAGRAPH_WORDS = 20  # from here on a line is prose if sentences end inside it, whatever its last character
@@ -68,7 +68,7 @@ def look(line: str, unspaced: bool) -> Line:
         if words >= SENTENCE_WORDS:
             return Line(words, True, float(min(words, MOST_WORDS)))
         return Line(words, False, 1.0 if words >= 3 else -2.0)
-    if words >= PARAGRAPH_WORDS and _INNER_END.search(line):
+    if words >= PARAGRAPH_WORDS and INNER_END.search(line):
         return Line(words, True, 0.7 * min(words, MOST_WORDS))
     if words >= SENTENCE_WORDS and line.rstrip().endswith((":", "：")):
         return Line(words, False, 0.0)

@@ -59,6 +59,10 @@ class Rule:
     keeps: tuple[str, ...]
 
 
+RECURRING = Rule("recurring", "recurs in the stories of its source (strip.furniture)", "line", "any", (), (), (), (), ())
+"""What stands for a rule where a line is known by the furniture model of its source."""
+
+
 def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
     """The rules of a TOML file (`[[rule]]` tables), the built-in ones without a path. The first rule that matches a line wins.
 

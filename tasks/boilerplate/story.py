@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
 from tasks.boilerplate.lines import GAP, UNSPACED, Line, find_body, look, weigh
-from tasks.boilerplate.rules import LONGEST, Matcher, Rule, fold
+from tasks.boilerplate.model import decode, judge
+from tasks.boilerplate.rules import LONGEST, RECURRING, Matcher, Rule, fold
 
 ENOUGH = 80  # words of prose before a comment section; with fewer, "Comments" is a button above the story
 END_SHARE = 0.3  # and they must be so many times what follows, lest a story be lost to a button
@@ -18,8 +18,7 @@ REST_SHARE = 0.25  # what follows "Related stories" may hold so much of the pros
 PAGE_CUES = 4  # so many known lines of furniture outside the body show that the text is a page, not a story
 PAGE_MENU = 12  # so do so many lines before the body that are no prose: a menu in a language without rules
 STAMPS = 3  # so many lines of date and time after the story are over comments
-LABELS = 3  # a short line that stands so often in the body of a page is no subhead
-STANDFIRST = 15  # prose so many lines above the body or fewer, but below the headline, belongs to the story
+STRETCH = 1.5  # log odds that a line inside the heaviest stretch of prose is of the story, beside what the line model says
 
 _CLOCK = re.compile(r"\d[:.h]\d\d")
 
@@ -48,7 +47,9 @@ class Stripped:
     fields: Fields
 
 
-def strip_lines(text: str, matcher: Matcher, *, title: str | None = None, lift: bool = True) -> Stripped:
+def strip_lines(
+    text: str, matcher: Matcher, *, title: str | None = None, lift: bool = True, recurring: Collection[int] = ()
+) -> Stripped:
     """Take the furniture off one story.
 
     Args:
@@ -56,9 +57,11 @@ def strip_lines(text: str, matcher: Matcher, *, title: str | None = None, lift: 
         matcher: the compiled rules.
         title: the record's own title, if it has one.
         lift: move headline, byline, agency and date lines out of the text; else they stay in it.
+        recurring: numbers of the lines that are known to recur in the stories of this one's source.
     """
-    lines = text.split("\n")
-    looks, hits = _read(lines, matcher)
+    lines, looks, hits = read_lines(text, matcher)
+    for n in recurring:
+        hits[n] = hits[n] or RECURRING
     live = [n for n, line in enumerate(lines) if line.strip()]
     taken = {n: "blank" for n in range(len(lines)) if not lines[n].strip()} if text else {}
     if len(live) <= 1:
@@ -70,20 +73,26 @@ def strip_lines(text: str, matcher: Matcher, *, title: str | None = None, lift: 
     taken |= {n: rule.id if (rule := hits[n]) else opener for n in live[cut:]}
     page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
     found = read_credits(page, title)
+    story = _find_story(page, live, title) if whole else set(range(page.start, page.end))
     for n in live[:cut]:
         rule = hits[n]
-        inside = page.start <= n < page.end
         if n in found.lines:
             if lift:
                 taken[n] = found.lines[n]
-        elif rule is not None and _is_cue(rule) and not (inside and rule.zone == "margin"):
+        elif rule is not None and _is_cue(rule) and not (n in story and rule.zone == "margin"):
             taken[n] = rule.id
-        elif whole and not inside and not _is_standfirst(n, page, found.heading):
+        elif whole and n not in story:
             taken[n] = "furniture"
-    _take_lists(page, live[:cut], taken)
-    if whole:
-        _take_repeats(page, taken)
+    if not whole:
+        _take_lists(page, live[:cut], taken)
     return _stripped(lines, taken, found.fields)
+
+
+def _find_story(page: Page, live: Sequence[int], title: str | None) -> set[int]:
+    """Numbers of a page's lines that are of its story, by the line model, which hears where the stretch of prose is."""
+    odds = judge([page.lines[n] for n in live], [page.looks[n] for n in live], [page.hits[n] for n in live], title)
+    known = [one + (STRETCH if page.start <= n < page.end else -STRETCH) for n, one in zip(live, odds, strict=True)]
+    return {n for n, kept in zip(live, decode(known), strict=True) if kept}
 
 
 def rebuild(text: str, removed: Sequence[Mapping[str, Any]]) -> str:
@@ -102,10 +111,12 @@ def rebuild(text: str, removed: Sequence[Mapping[str, Any]]) -> str:
         lines.append(line)
 
 
-def _read(lines: Sequence[str], matcher: Matcher) -> tuple[list[Line], list[Rule | None]]:
+def read_lines(text: str, matcher: Matcher) -> tuple[list[str], list[Line], list[Rule | None]]:
+    """The lines of a text, how each reads by itself, and the rule that knows it."""
+    lines = text.split("\n")
     unspaced = any(not line.isascii() and UNSPACED.search(line) for line in lines)
     looks = [look(line, unspaced) for line in lines]
-    return looks, [matcher.match(fold(line)) if len(line) <= LONGEST else None for line in lines]
+    return lines, looks, [matcher.match(fold(line)) if len(line) <= LONGEST else None for line in lines]
 
 
 def _find_page(page: Page, live: Sequence[int], weights: Sequence[float], cut: Sequence[int]) -> tuple[Page, bool]:
@@ -169,11 +180,6 @@ def _best(weights: Sequence[float]) -> float:
     return sum(weights[first:last])
 
 
-def _is_standfirst(n: int, page: Page, heading: int | None) -> bool:
-    """Prose between the headline and the body, which a share bar or credits keep apart from it."""
-    return heading is not None and heading < n < page.start <= n + STANDFIRST and page.looks[n].prose
-
-
 def _take_lists(page: Page, live: Sequence[int], taken: dict[int, str]) -> None:
     """The short lines under the heading of a list of other stories go with it."""
     heading: Rule | None = None
@@ -185,18 +191,6 @@ def _take_lists(page: Page, live: Sequence[int], taken: dict[int, str]) -> None:
             heading = None
         elif heading is not None:
             taken.setdefault(n, heading.id)
-
-
-def _take_repeats(page: Page, taken: dict[int, str]) -> None:
-    """In the body of a page, prose goes when it stands there again (captions do), a label when it stands there three times."""
-    body = [n for n in range(page.start, page.end) if page.lines[n].strip()]
-    counts = Counter(page.lines[n].strip() for n in body)
-    seen: set[str] = set()
-    for n in body:
-        line, look = page.lines[n].strip(), page.looks[n]
-        if line in seen if look.prose else look.weight <= GAP and look.words > 1 and counts[line] >= LABELS:
-            taken.setdefault(n, "repeated")
-        seen.add(line)
 
 
 def _stripped(lines: Sequence[str], taken: Mapping[int, str], fields: Fields) -> Stripped:
