@@ -29,7 +29,7 @@ _MONTHS = (
     """,
     """
     february feb febr februar feber februari februarie février févr fév febrero febbraio febbr fevereiro fev febrer febreiro
-    únor února februára február febrúar veebruar veebr februāris februāra februārī shkurt februarja luty lutego lut veljača veljače 
+    únor února februára február febrúar veebruar veebr februāris februāra februārī shkurt februarja luty lutego lut veljača veljače
     vasario vasaris helmikuu helmikuuta helmikuun helmi şubat şub fevral февраля февраль фев февр лютого лютий лют февруари
     фебруар фебруара фебруари феб лютага φεβρουαρίου φεβρουάριος φεβ فبراير فيفري شباط فوریه فروری פברואר בפברואר פבר
     फरवरी फर ফেব্রুয়ারি ফেব্রুয়ারী பிப்ரவரி பிப் กุมภาพันธ์ ก.พ
@@ -262,8 +262,8 @@ def _day(match: re.Match[str], day_first: bool | None, short_years: Collection[i
     part = match.groupdict()
     kind = match.lastgroup[-1] if match.lastgroup else ""
     year = _year(part, kind, short_years)
-    if part["n" + kind] if "n" + kind in part else None:
-        month, day = _months().get(_bare(part["n" + kind]), 0), int(part["d" + kind])
+    if name := part.get("n" + kind):
+        month, day = _months().get(_bare(name), 0), int(part["d" + kind])
         if part["o5"] == "." and part["n5"] == "listopada":
             month = 10  # Croatian, with a dot after the day; Polish without one means November
     elif kind == "4":
@@ -300,7 +300,11 @@ def _clock(line: str, folded: str, written: re.Match[str], day: datetime) -> tup
     after = _CLOCK.search(folded, written.end(), written.end() + 40)
     before = None if after else _CLOCK.search(folded, max(0, written.start() - 40), written.start())
     clock = after or before
-    end = max(written.end(), after.end() if after["zone"] is None or _is_zone(line, after) else after.start("zone")) if after else written.end()
+    end = (
+        max(written.end(), after.end() if after["zone"] is None or _is_zone(line, after) else after.start("zone"))
+        if after
+        else written.end()
+    )
     if clock is None:
         return None, end
     hour, minute, second = int(clock["hour"]), int(clock["minute"] or 0), int(clock["second"] or 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -48,17 +48,23 @@ _BEFORE, _BEHIND = r"(?<![^\W_])", r"(?![^\W\d_])"
 _UPDATED = re.compile(f"{_BEFORE}(?:{_UPDATED_WORDS}){_BEHIND}")
 _PUBLISHED = re.compile(f"{_BEFORE}(?:{_PUBLISHED_WORDS}){_BEHIND}")
 _DATED = re.compile(r"\d{4}|\d[./]\d\d(?!\d)|[年년]")
-_OTHER = re.compile(r"\b(?:born|founded|established|since|expires?|deadline|copyright|event date|isbn|geboren|seit|né le|nata? il|nacido)\b|©")
+_OTHER = re.compile(
+    r"\b(?:born|founded|established|since|expires?|deadline|copyright|event date|isbn|geboren|seit|né le|nata? il|nacido)\b|©"
+)
 _ENDS_IN_TIME = re.compile(r"\d\s?[ap]\.m\.\s*$")
 _LETTERS = re.compile(r"[^\W\d_]")
 _FULL_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where the day goes first in numbers, and where the month does; hosts of .com and the like say nothing
 _DAY_FIRST = frozenset(
-    "uk ie au nz in pk bd lk za ng ke gh tz ug zm zw na bw mt sg my id vn th de at ch fr be lu nl es pt it gr cy pl cz sk si hr rs ba me mk bg ro "
-    "md ru ua by tr il br ar mx cl co pe uy py bo ec ve cr do gt hn sv ni pa cu dk no fi is ee lv eg ma dz tn sa ae iq jo lb qa kw ge am az".split()
+    """
+    uk ie au nz in pk bd lk za ng ke gh tz ug zm zw na bw mt sg my id vn th de at ch fr be lu nl es pt it gr cy pl cz sk si hr rs ba mk bg ro
+    md ru ua by tr il br ar mx cl pe uy py bo ec ve cr do gt hn sv ni pa cu dk no fi is ee lv eg ma dz tn sa ae iq jo lb qa kw az
+    """.split()  # noqa: SIM905  # a list of words reads best as words
 )
 _MONTH_FIRST = frozenset(["us", "gov", "mil"])
-_DAY_ZONES = re.compile(r"\b(?:MEZ|MESZ|CET|CEST|WEST|EET|EEST|MSK|TRT|WIB|AEST|AEDT|SAST)\b|\b(?:GMT|UTC) ?\+|\bUhr\b|\bhoras\b|\bà \d|\bkl\.? \d")
+_DAY_ZONES = re.compile(
+    r"\b(?:MEZ|MESZ|CET|CEST|WEST|EET|EEST|MSK|TRT|WIB|AEST|AEDT|SAST)\b|\b(?:GMT|UTC) ?\+|\bUhr\b|\bhoras\b|\bà \d|\bkl\.? \d"
+)
 _MONTH_ZONES = re.compile(r"\b(?:EST|EDT|CDT|MST|MDT|PST|PDT|ET|PT)\b")
 # Languages that write the year first or count other years: numbers that could be either are left alone
 _NEITHER = frozenset(["en", "zh-Hans", "zh-Hant", "ja", "ko", "hu", "lt", "fa", "mn", "sv", "tl"])
@@ -107,7 +113,7 @@ def line_dates(
     line: str, look: Line, *, day_first: bool | None = None, short_years: Sequence[int] = (), rest: int = DATE_REST
 ) -> list[dates.Found]:
     """The dates of a line that is about nothing else: a short line, no sentence, that writes day, month and year."""
-    if look.words > DATE_WORDS or (look.prose and not _ENDS_IN_TIME.search(line)) or len(line) > LONGEST or not _DATED.search(line if line.isascii() else _plain(line)):
+    if look.words > DATE_WORDS or (look.prose and not _ENDS_IN_TIME.search(line)) or len(line) > LONGEST or not _DATED.search(line):
         return []
     found = dates.find(line, day_first=day_first, short_years=short_years)
     if not found:
@@ -130,7 +136,9 @@ def _dated_lines(page: Page, heading: int | None, url: str | None, hint: date | 
     for n in zone:
         hit = page.hits[n]
         credit = hit is not None and hit.kind == "byline"
-        found = line_dates(page.lines[n], page.looks[n], day_first=day_first, short_years=short_years, rest=NAMED_REST if credit else DATE_REST)
+        found = line_dates(
+            page.lines[n], page.looks[n], day_first=day_first, short_years=short_years, rest=NAMED_REST if credit else DATE_REST
+        )
         if found:
             one = _label(page, n, found)
             bare = hit is None or credit or not _LETTERS.search(page.lines[n][: found[0].start] + page.lines[n][found[-1].end :])
@@ -139,28 +147,27 @@ def _dated_lines(page: Page, heading: int | None, url: str | None, hint: date | 
     return dated
 
 
-def _zone(page: Page, heading: int | None) -> Iterator[int]:
+def _zone(page: Page, heading: int | None) -> list[int]:
     """Numbers of the lines in which the date may stand, in order: above the body, by the headline, in the opening, below the body."""
-    near: set[int] = set(range(max(0, page.start - DATE_LINES), page.start))
-    if heading is not None:
-        near |= set(range(max(0, heading - ABOVE), min(heading + UNDER, page.end)))
+    first, last = max(0, page.start - DATE_LINES), page.start
+    beside = range(max(0, heading - ABOVE), min(heading + UNDER, page.end)) if heading is not None else range(0)
     prose = 0
     for n in range(page.start, min(page.start + OPENING, page.end)):
         prose += page.looks[n].prose
         if prose > OPENING_PROSE:
             break
-        near.add(n)
-    after = [n for n in range(page.end, min(page.end + 3 * AFTER, len(page.lines))) if page.lines[n].strip()]
-    return iter(sorted(near | set(after[:AFTER])))
+        last = n + 1
+    after = [n for n in range(page.end, min(page.end + 3 * AFTER, len(page.lines))) if page.lines[n]][:AFTER]
+    if not beside or (beside.start >= first and beside.stop <= last):
+        return [*range(first, last), *after]
+    return sorted({*range(first, last), *beside, *after})
 
 
 def _may_be_dated(page: Page, n: int) -> bool:
     line, look = page.lines[n], page.looks[n]
-    return (not look.prose or _ENDS_IN_TIME.search(line) is not None) and look.words <= DATE_WORDS and len(line) <= LONGEST and _DATED.search(_plain(line)) is not None
-
-
-def _plain(line: str) -> str:
-    return line if line.isascii() else "".join("0" if sign.isdecimal() else sign for sign in line)
+    if look.words > DATE_WORDS or not 6 <= len(line) <= LONGEST or (look.prose and not _ENDS_IN_TIME.search(line)):
+        return False
+    return _DATED.search(line) is not None
 
 
 def _label(page: Page, n: int, found: Sequence[dates.Found]) -> _Dated:

@@ -26,14 +26,19 @@ SUFFIX = 40  # code points; what a page's title says after its headline is short
 BESIDE = 4  # lines between a name that stands alone and the date or the mark that shows it to be the author's
 
 _WORDS = re.compile(r"\w+")
+_MARKS = re.compile("[\u0300-\u036f]+")
 _SUFFIX = re.compile(r"\s+[|｜·•»–—:-]{1,2}\s+|\s*[|｜]\s*")
 _BULLET = re.compile(r"^(?:[*+•·▪►»>#-]|o|\d{1,2}\.)\s+\S")
 _OTHER_BYLINE = re.compile(r"^(?:by|von|par|por|di|door|av|af|przez)$", re.IGNORECASE)
 _DATELINE = re.compile(
     r"^(?P<place>[^\W\d_a-z][^()\n/]{1,60}?)\s*[(/](?P<agency>[^\W\d_][\w ./&-]{1,28})[)/]\s*(?:[-–—:.,]|(?=[A-ZÀ-ÞА-Я]))"
 )
-_CREDITED = re.compile(r"^\s*[(\[](?P<agency>[^\W\d_][\w ./&-]{1,28})[)\]]\s*[-–—:]|^[A-ZÀ-ÞА-Я][^.!?\n]{1,60}?\s[-–—]\s?(?P<dash>[A-Za-zА-я]{2,9})\s?[-–—]\s")
+_CREDITED = re.compile(
+    r"^\s*[(\[](?P<agency>[^\W\d_][\w ./&-]{1,28})[)\]]\s*[-–—:]|^[A-ZÀ-ÞА-Я][^.!?\n]{1,60}?\s[-–—]\s?(?P<dash>[A-Za-zА-я]{2,9})\s?[-–—]\s"
+)
 _CLOSED = re.compile(r"(?:^|[.!?”\"»。]\s*)[(\[–—-]\s*(?:©\s*)?(?P<agency>[\w/ .&,+-]{2,40}?)\s*[)\]]?$|^©\s*(?P<owner>[\w/ .&,+-]{2,30})$")
+_MARKED_OFF = re.compile(r"[(/\[]|\s[-–—]")
+_CLOSERS = re.compile(r"[(\[–—©]|^-")
 _DESK = re.compile(r"\s+(?:world|news|europe|staff|service|wire)\b.*$|\s*[/|,+].*$", re.IGNORECASE)
 
 __all__ = ["Credits", "Fields", "Page", "agency_of_dateline", "alike", "date_line", "looks_like_names", "read_credits"]
@@ -84,14 +89,18 @@ def read_credits(page: Page, title: str | None, url: str | None = None) -> Credi
     heading, found = _find_headline(page, head, title, url)
     date = read_date(page, heading, url, taken)
     if heading is not None or title:
-        known = title or page.lines[heading or 0]
-        taken |= {n: "headline" for n in {*near, heading} if n is not None and n not in taken and (n == heading or alike(page.lines[n], known))}
+        known = _words(title or page.lines[heading or 0])
+        for n in near if heading is None else {*near, heading}:
+            if n not in taken and (n == heading or (page.looks[n].words < LONGEST // 4 and _are_alike(_words(page.lines[n]), known))):
+                taken[n] = "headline"
     byline, agency = _read_marked(page, heading, near, taken)
     if byline is None and heading is not None:
         byline, credited = _read_unmarked(page, head, heading, taken)
         agency = agency or credited
     agency = agency or _agency_in_body(page, taken)
-    return Credits(Fields(None if title else found, byline, agency, date.when if date else None, date.precision if date else None), taken, heading)
+    return Credits(
+        Fields(None if title else found, byline, agency, date.when if date else None, date.precision if date else None), taken, heading
+    )
 
 
 def alike(line: str, title: str) -> bool:
@@ -100,9 +109,14 @@ def alike(line: str, title: str) -> bool:
     >>> alike("Ferry strike ends - Harbour Post", "Ferry strike ends"), alike("Ferry strike ends in talks", "Ferry strike goes on")
     (True, False)
     """
-    if len(line) > LONGEST:
-        return False
-    ours, theirs = _WORDS.findall(fold(line)), _WORDS.findall(fold(title))
+    return len(line) <= LONGEST and _are_alike(_words(line), _words(title))
+
+
+def _words(line: str) -> list[str]:
+    return _WORDS.findall(fold(line)) if len(line) <= LONGEST else []
+
+
+def _are_alike(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     if not ours or not theirs:
         return False
     short, long = sorted((" ".join(ours), " ".join(theirs)), key=len)
@@ -121,8 +135,12 @@ def agency_of_dateline(line: str) -> str | None:
     >>> agency_of_dateline("Riga – dpa – Defence ministers met."), agency_of_dateline("Riga (pop. 600,000) - a city on the Daugava.")
     ('dpa', None)
     """
+    if not _MARKED_OFF.search(line, 0, 100):
+        return None
     if match := _DATELINE.match(line):
-        return _agency(match["agency"], sure=not any(sign.isdigit() or sign == "." for sign in match["agency"]) and _is_place(match["place"]))
+        return _agency(
+            match["agency"], sure=not any(sign.isdigit() or sign == "." for sign in match["agency"]) and _is_place(match["place"])
+        )
     match = _CREDITED.match(line)
     return _agency(match["agency"] or match["dash"]) if match else None
 
@@ -174,7 +192,12 @@ def _is_able(page: Page, n: int) -> bool:
         return False
     if line.lstrip()[:1] in "(©" or line.split()[-1].casefold().strip("().") in AGENCIES:
         return False  # a caption with its credit
-    return not _BULLET.match(line.strip()) and date_line(line, page.looks[n]) is None and read_byline(line) is None and not looks_like_names(line)
+    return (
+        not _BULLET.match(line.strip())
+        and date_line(line, page.looks[n]) is None
+        and read_byline(line) is None
+        and not looks_like_names(line)
+    )
 
 
 def _likest(page: Page, able: Sequence[int], url: str | None) -> int | None:
@@ -182,10 +205,12 @@ def _likest(page: Page, able: Sequence[int], url: str | None) -> int | None:
 
     A page's first line is its title; the line that says the same again nearer to the body is its headline.
     """
+    if not able:
+        return None
     told = {n: _terms(page.lines[n]) for n in able}
     body = _terms("\n".join(page.lines[n] for n in range(page.start, min(page.start + LEAD, page.end)) if n not in told)[:LEAD_SIGNS])
     slug = _slug(url) if url else frozenset()
-    first = able[0] if able else 0
+    first = able[0]
     scores = {}
     for n, terms in told.items():
         if len(terms) < 2:
@@ -209,14 +234,13 @@ def _likest(page: Page, able: Sequence[int], url: str | None) -> int | None:
 def _terms(text: str) -> frozenset[str]:
     """Longer words without accents, and pairs of signs in scripts without spaces."""
     folded = text.casefold()
-    if not folded.isascii():
-        folded = "".join(sign for sign in unicodedata.normalize("NFD", folded) if not unicodedata.combining(sign))
-    found = set()
-    for word in _WORDS.findall(folded):
-        if UNSPACED.search(word):
-            found |= {word[at : at + 2] for at in range(len(word) - 1)}
-        elif len(word) > 3 or (len(word) > 1 and ord(word[0]) > 0x900):
-            found.add(word)
+    if folded.isascii():
+        return frozenset([word for word in _WORDS.findall(folded) if len(word) > 3])
+    words = _WORDS.findall(_MARKS.sub("", unicodedata.normalize("NFD", folded)))
+    found = {word for word in words if len(word) > 3 or (len(word) > 1 and word[0] > "\u0900")}
+    if UNSPACED.search(folded):
+        runs = {word for word in found if UNSPACED.search(word)}
+        found = (found - runs) | {run[at : at + 2] for run in runs for at in range(len(run) - 1)}
     return frozenset(found)
 
 
@@ -239,7 +263,7 @@ def _bare_title(line: str) -> str:
         if not cuts:
             return bare
         before, after = bare[: cuts[-1].start()], bare[cuts[-1].end() :]
-        if count_words(before) < 3 or len(after) > SUFFIX or len(after) >= len(before) or ends_sentence(after) and not after.endswith("."):
+        if count_words(before) < 3 or len(after) > SUFFIX or len(after) >= len(before) or ends_sentence(after):
             return bare
         bare = before
 
@@ -266,7 +290,9 @@ def _read_marked(page: Page, heading: int | None, near: Sequence[int], taken: di
     byline = agency = None
     window = {n for n in near if n >= page.start - CREDIT_LINES}
     if heading is not None:
-        window |= {n for n in range(heading + 1, min(heading + 2 * CREDIT_LINES, page.end)) if page.lines[n].strip() and not page.looks[n].prose}
+        window |= {
+            n for n in range(heading + 1, min(heading + 2 * CREDIT_LINES, page.end)) if page.lines[n].strip() and not page.looks[n].prose
+        }
     for n in sorted(window):
         hit, line = page.hits[n], page.lines[n]
         if taken.get(n) == "headline" or len(line) > LONGEST or (hit is not None and hit.kind not in ("byline", "agency")):
@@ -326,9 +352,9 @@ def _read_unmarked(page: Page, head: Sequence[int], heading: int, taken: dict[in
         named = [n for n in free if abs(n - heading) <= 2 and looks_like_names(page.lines[n])]
         if named:
             author = min(named, key=lambda n: abs(n - heading))
-            credit = [n for n in free if n < author and len(page.lines[n].split()) <= 3 and not _OTHER_BYLINE.match(page.lines[n].strip())]
-            taken |= {author: "byline"} | dict.fromkeys(credit, "agency")
-            return page.lines[author].strip(), page.lines[credit[0]].strip() if credit else None
+            above = [n for n in free if n < author and len(page.lines[n].split()) <= 3 and not _OTHER_BYLINE.match(page.lines[n].strip())]
+            taken |= {author: "byline"} | dict.fromkeys(above, "agency")
+            return page.lines[author].strip(), page.lines[above[0]].strip() if above else None
     dated = {n for n, rule in taken.items() if rule == "date" and n > heading}
     for n in range(heading + 1, min(heading + 2 * CREDIT_LINES, page.end)):
         line = page.lines[n]
@@ -348,7 +374,12 @@ def _is_name_line(line: str) -> bool:
     if looks_like_names(line):
         return True
     credit = names_in(line)
-    return credit is not None and credit[0] is not None and line.startswith(credit[0]) and looks_like_names(re.split(r",| and | und ", credit[0])[0].strip())
+    return (
+        credit is not None
+        and credit[0] is not None
+        and line.startswith(credit[0])
+        and looks_like_names(re.split(r",| and | und ", credit[0], maxsplit=1)[0].strip())
+    )
 
 
 def _is_told_of(page: Page, name: str) -> bool:
@@ -367,13 +398,14 @@ def _has_profile(page: Page, name: str) -> bool:
 
 def _agency_in_body(page: Page, taken: dict[int, str]) -> str | None:
     """The agency of the dateline, which stays, or of the last lines: '(dpa/abc)', '© AFP', '—Reuters' on a line of its own goes."""
-    found = next((found for line in page.lines[page.start : page.start + 3] if (found := agency_of_dateline(line))), None)
+    found = next((found for line in page.lines[page.start : page.start + 3] if (found := agency_of_dateline(line[:200]))), None)
     if found:
         return found
     last = [n for n in range(max(page.start, page.end - CLOSING), min(page.end + CLOSING, len(page.lines))) if page.lines[n].strip()]
     for n in last:
-        match = _CLOSED.search(page.lines[n][-60:].strip()) if len(page.lines[n]) <= 4000 else None
-        agency = _agency((match["agency"] or match["owner"]).split("/")[0].split(",")[0].strip(" -–—©")) if match else None
+        tail = page.lines[n][-60:].strip()
+        match = _CLOSED.search(tail) if _CLOSERS.search(tail) else None
+        agency = _agency((match["agency"] or match["owner"]).partition("/")[0].partition(",")[0].strip(" -–—©")) if match else None
         if agency:
             if match is not None and match.start() == 0 and len(page.lines[n].strip()) <= SUFFIX and page.hits[n] is None:
                 taken.setdefault(n, "agency")
@@ -390,5 +422,5 @@ def _agency(name: str | None, *, sure: bool = False) -> str | None:
 
 def _is_place(words: str) -> bool:
     """The dateline's place is written in capitals, or with its day."""
-    letters = [sign for sign in words.split(",")[0] if sign.isalpha()]
+    letters = [sign for sign in words.partition(",")[0] if sign.isalpha()]
     return bool(letters) and (all(sign.isupper() for sign in letters) or any(sign.isdigit() for sign in words))

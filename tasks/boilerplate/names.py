@@ -26,14 +26,23 @@ _MARKS = (
 _MARKED = re.compile(rf"(?:{_MARKS})(?:\s*:\s*|\s+)(?P<names>\S.*)", re.IGNORECASE)
 _MARK = re.compile(rf"(?:{_MARKS})\s*:?", re.IGNORECASE)
 _HAN = r"[\u4e00-\u9fff々]"
-_CHINESE = re.compile(rf"[（(【\[]?(?:本报|本報|实习|實習|特约|特約)?(?:记者|記者|作者|撰文|文)\s*[/／:：|｜]?\s*(?P<names>{_HAN}{{2,4}}(?:[、,，/／ ]\s?{_HAN}{{2,4}}){{0,3}}?)(?:[）)】\]]|[/／].{{0,12}}(?:报道|報導|報道|電|电))?")
-_KOREAN = re.compile(r"(?:[가-힣]{2,6}[= ])?(?P<names>[가-힣]{2,4}(?:\s?[·,]\s?[가-힣]{2,4}){0,3})\s?(?:선임|전문|인턴|객원)?\s?기자(?:\s*[(=]?\s*\S+@\S+)?[)\s]*")
+_CHINESE = re.compile(
+    rf"[（(【\[]?(?:本报|本報|实习|實習|特约|特約)?(?:记者|記者|作者|撰文|文)\s*[/／:：|｜]?\s*(?P<names>{_HAN}{{2,4}}(?:[、,，/／ ]\s?{_HAN}{{2,4}}){{0,3}}?)(?:[）)】\]]|[/／].{{0,12}}(?:报道|報導|報道|電|电))?"
+)
+_KOREAN = re.compile(
+    r"(?:[가-힣]{2,6}[= ])?(?P<names>[가-힣]{2,4}(?:\s?[·,]\s?[가-힣]{2,4}){0,3})\s?(?:선임|전문|인턴|객원)?\s?기자(?:\s*[(=]?\s*\S+@\S+)?[)\s]*"
+)
 _JAPANESE = re.compile(rf"{_HAN}{{1,3}}[ \u3000]{_HAN}{{1,3}}")
 _PARTICLES = frozenset(
-    "de da di del della dello dos das do du des van von der den dem la le el al bin ibn ben abu ter ten te zu zur af av och y e st o' mac mc".split()
+    "de da di del della dello dos das do du des van von der den dem la le el al bin ibn ben abu ter ten te zu zur af av och y e st o' mac mc".split()  # noqa: SIM905  # a list of words reads best as words
 )  # fmt: skip
-_AND = re.compile(r"\s*(?:,|;|&|\s/|\s(?:and|und|et|y|e|en|och|og|ja|i|a|ve|и|та|și|és|și|dan|và|with|mit|avec|con|com|med|met)\s)\s*", re.IGNORECASE)
-_CUT = re.compile(r"\s*(?:[(\[@#]|\S+@|\s[-–—|•·]\s|\d|https?:|\b(?:updated|published|posted|last|follow|for|in|at|on|im|aus|aktualisiert|publié|le|am)\b).*$", re.IGNORECASE)
+_AND = re.compile(
+    r"\s*(?:,|;|&|\s/|\s(?:and|und|et|y|e|en|och|og|ja|i|a|ve|и|та|și|és|și|dan|và|with|mit|avec|con|com|med|met)\s)\s*", re.IGNORECASE
+)
+_CUT = re.compile(
+    r"\s*(?:[(\[@#]|\S+@|\s[-–—|•·]\s|\d|https?:|\b(?:updated|published|posted|last|follow|for|in|at|on|im|aus|aktualisiert|publié|le|am)\b).*$",
+    re.IGNORECASE,
+)
 _ROLES = frozenset(
     """
     staff writer writers reporter reporters correspondent correspondents editor editors journalist columnist contributor contributors producer news
@@ -45,9 +54,11 @@ _ROLES = frozenset(
     spécial spéciale rédaction rédacteur rédactrice redactor redactora redacción corresponsal enviado enviada especial periodista repórter redação
     correspondente jornalista inviato inviata corrispondente redazione redacteur redactie verslaggever verslaggeefster journalisten dziennikarz dziennikarka
     korespondent redakcja toimittaja toimitus muhabir muhabiri editör корреспондент корреспондентка обозреватель редактор редакция журналист wire services
-    """.split()
+    """.split()  # noqa: SIM905  # a list of words reads best as words
 )
-_OFFICES = frozenset("staff editorial newsroom bureau desk agency news services wire redaktion redazione redacción rédaction redakcja редакция".split())
+_OFFICES = frozenset(
+    "staff editorial newsroom bureau desk agency news services wire redaktion redazione redacción rédaction redakcja редакция".split()  # noqa: SIM905  # a list of words reads best as words
+)
 _WORD = re.compile(r"[^\W\d_]+(?:[.'’‑-][^\W\d_]+)*\.?")
 
 
@@ -111,10 +122,17 @@ def looks_like_names(line: str) -> bool:
     if _JAPANESE.fullmatch(line.strip()):
         return True
     words = line.split()
-    if not 2 <= len(words) <= 4 or len(line) > 40 or line.strip().casefold() in AGENCIES or any(word.casefold().strip(".") in _ROLES for word in words):
+    if (
+        not 2 <= len(words) <= 4
+        or len(line) > 40
+        or line.strip().casefold() in AGENCIES
+        or any(word.casefold().strip(".") in _ROLES for word in words)
+    ):
         return False
     capital = [word for word in words if word.casefold() not in _PARTICLES]
-    return len(capital) >= 2 and all(_WORD.fullmatch(word) and word[0].isupper() and not (word.isupper() and len(word) > 2) for word in capital)
+    return len(capital) >= 2 and all(
+        _WORD.fullmatch(word) and word[0].isupper() and not (word.isupper() and len(word) > 2) for word in capital
+    )
 
 
 def _name(part: str) -> str | None:
