@@ -52,6 +52,8 @@ _OTHER = re.compile(
     r"\b(?:born|founded|established|since|expires?|deadline|copyright|event date|isbn|geboren|seit|né le|nata? il|nacido)\b|©"
 )
 _ENDS_IN_TIME = re.compile(r"\d\s?[ap]\.m\.\s*$")
+_NUMERIC = re.compile(r"\d\s?[/-]\s?\d\d?\s?[/-]")
+_SHORT = re.compile(r"\d\.\d\d?\.\d\d(?!\d)")
 _LETTERS = re.compile(r"[^\W\d_]")
 _FULL_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 # Where the day goes first in numbers, and where the month does; hosts of .com and the like say nothing
@@ -118,9 +120,8 @@ def line_dates(
     found = dates.find(line, day_first=day_first, short_years=short_years)
     if not found:
         return []
-    folded = line.casefold()
-    outside = folded[: found[0].start] + folded[found[-1].end :]
-    if count_words(outside) > rest and not _PUBLISHED.search(outside) and not _UPDATED.search(outside):
+    outside = line[: found[0].start] + " " + line[found[-1].end :]
+    if count_words(outside) > rest and is_label(outside.lower()) is None:
         return []
     return found
 
@@ -130,8 +131,8 @@ def _dated_lines(page: Page, heading: int | None, url: str | None, hint: date | 
     if not zone:
         return []
     lines = [page.lines[n] for n in zone]
-    day_first = _settle(page, lines, url, hint) if any(dates.readings(line) for line in lines) else None
-    short_years = _years(page) if any(re.search(r"\d\.\d\d(?!\d)", line) for line in lines) else ()
+    day_first = _settle(page, lines, url, hint) if any(_NUMERIC.search(line) and dates.readings(line) for line in lines) else None
+    short_years = _years(page) if any(_SHORT.search(line) for line in lines) else ()
     dated = []
     for n in zone:
         hit = page.hits[n]

@@ -16,6 +16,7 @@ from tasks.boilerplate.rules import LONGEST, Rule, fold
 
 HEADLINE_WORDS = range(3, 36)
 SMALL_HEAD = 10  # a text with at most so many lines before its body is a story with its credits, not a dump of a page
+BYLINE_WORDS = 40  # a longer line is no byline
 CREDIT_LINES = 12  # bylines and agencies farther above the body, or below the headline, are of other stories
 OPENING = 6  # credits may also stand among the first lines of the body
 CLOSING = 3  # and the agency below its last
@@ -38,7 +39,7 @@ _CREDITED = re.compile(
 )
 _CLOSED = re.compile(r"(?:^|[.!?”\"»。]\s*)[(\[–—-]\s*(?:©\s*)?(?P<agency>[\w/ .&,+-]{2,40}?)\s*[)\]]?$|^©\s*(?P<owner>[\w/ .&,+-]{2,30})$")
 _MARKED_OFF = re.compile(r"[(/\[]|\s[-–—]")
-_CLOSERS = re.compile(r"[(\[–—©]|^-")
+_PARTY = re.compile(r"[A-Z]{1,4}-[A-Z]{2}")  # the (D-MI) of a senator
 _DESK = re.compile(r"\s+(?:world|news|europe|staff|service|wire)\b.*$|\s*[/|,+].*$", re.IGNORECASE)
 
 __all__ = ["Credits", "Fields", "Page", "agency_of_dateline", "alike", "date_line", "looks_like_names", "read_credits"]
@@ -90,9 +91,10 @@ def read_credits(page: Page, title: str | None, url: str | None = None) -> Credi
     date = read_date(page, heading, url, taken)
     if heading is not None or title:
         known = _words(title or page.lines[heading or 0])
+        least, most = len(known) // 3, 3 * len(known) + 1  # no line of fewer or more words is alike: do not look
         for n in near if heading is None else {*near, heading}:
-            if n not in taken and (n == heading or (page.looks[n].words < LONGEST // 4 and _are_alike(_words(page.lines[n]), known))):
-                taken[n] = "headline"
+            if n == heading or (least <= page.looks[n].words <= most and n not in taken and _are_alike(_words(page.lines[n]), known)):
+                taken.setdefault(n, "headline")
     byline, agency = _read_marked(page, heading, near, taken)
     if byline is None and heading is not None:
         byline, credited = _read_unmarked(page, head, heading, taken)
@@ -182,7 +184,7 @@ def _find_headline(page: Page, head: Sequence[int], title: str | None, url: str 
     best = _likest(page, able, url)
     if best is None and len(head) <= SMALL_HEAD:
         prose = next((n for n in head if page.looks[n].prose and page.hits[n] is None), page.start)
-        best = max((n for n in able if n < prose), key=lambda n: (page.looks[n].words, n), default=None)
+        best = max((n for n in able if n < prose and _heads(page, n)), key=lambda n: (page.looks[n].words, n), default=None)
     return best, None if best is None else _text(_bare_title(page.lines[best]) if best == head[0] else page.lines[best])
 
 
@@ -231,17 +233,31 @@ def _likest(page: Page, able: Sequence[int], url: str | None) -> int | None:
     return max(above, default=min(again, default=best)) if best < page.start else best
 
 
+def _heads(page: Page, n: int) -> bool:
+    """A line that may stand over this story though it shares little with it: one word, at least, and no label of time or list."""
+    line = page.lines[n].strip()
+    if line.endswith((":", "：")) or is_label(line.lower()) is not None or line[:1].islower():
+        return False
+    lead = _plain("\n".join(page.lines[page.start : page.end])[:LEAD_SIGNS])
+    return any(term[:5] in lead for term in _terms(line))  # also as a part of a longer word
+
+
 def _terms(text: str) -> frozenset[str]:
     """Longer words without accents, and pairs of signs in scripts without spaces."""
-    folded = text.casefold()
+    folded = _plain(text)
+    words = _WORDS.findall(folded)
     if folded.isascii():
-        return frozenset([word for word in _WORDS.findall(folded) if len(word) > 3])
-    words = _WORDS.findall(_MARKS.sub("", unicodedata.normalize("NFD", folded)))
+        return frozenset([word for word in words if len(word) > 3])
     found = {word for word in words if len(word) > 3 or (len(word) > 1 and word[0] > "\u0900")}
     if UNSPACED.search(folded):
         runs = {word for word in found if UNSPACED.search(word)}
         found = (found - runs) | {run[at : at + 2] for run in runs for at in range(len(run) - 1)}
     return frozenset(found)
+
+
+def _plain(text: str) -> str:
+    folded = text.casefold()
+    return folded if folded.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", folded))
 
 
 def _slug(url: str) -> frozenset[str]:
@@ -295,15 +311,20 @@ def _read_marked(page: Page, heading: int | None, near: Sequence[int], taken: di
         }
     for n in sorted(window):
         hit, line = page.hits[n], page.lines[n]
-        if taken.get(n) == "headline" or len(line) > LONGEST or (hit is not None and hit.kind not in ("byline", "agency")):
+        if (
+            taken.get(n) == "headline"
+            or page.looks[n].words > BYLINE_WORDS
+            or len(line) > LONGEST
+            or (hit is not None and hit.kind not in ("byline", "agency"))
+        ):
             continue
         if hit is not None and hit.kind == "agency":
             agency = agency or _DESK.sub("", line.strip(" \t.:;()[]-–—|"))
             taken.setdefault(n, "agency")
             continue
-        credit = read_byline(_undated(line))
-        if credit is None and taken.get(n) == "date":
-            credit = _names_beside_date(line)
+        credit = read_byline(line)
+        if credit is not None or taken.get(n) == "date":
+            credit = read_byline(_undated(line)) or _names_beside_date(line)
         if credit is None and is_mark(line):
             credit = _read_below(page, n, taken)
         if hit is not None:
@@ -404,8 +425,8 @@ def _agency_in_body(page: Page, taken: dict[int, str]) -> str | None:
     last = [n for n in range(max(page.start, page.end - CLOSING), min(page.end + CLOSING, len(page.lines))) if page.lines[n].strip()]
     for n in last:
         tail = page.lines[n][-60:].strip()
-        match = _CLOSED.search(tail) if _CLOSERS.search(tail) else None
-        agency = _agency((match["agency"] or match["owner"]).partition("/")[0].partition(",")[0].strip(" -–—©")) if match else None
+        match = _CLOSED.search(tail) if any(sign in tail for sign in "([©–—") or tail[:1] == "-" else None
+        agency = _agency((match["agency"] or match["owner"]).partition(",")[0].strip(" -–—©")) if match else None
         if agency:
             if match is not None and match.start() == 0 and len(page.lines[n].strip()) <= SUFFIX and page.hits[n] is None:
                 taken.setdefault(n, "agency")
@@ -414,10 +435,14 @@ def _agency_in_body(page: Page, taken: dict[int, str]) -> str | None:
 
 
 def _agency(name: str | None, *, sure: bool = False) -> str | None:
-    """The name if it is an agency's: a known one, or any that a dateline's brackets hold."""
+    """The name if it is an agency's: a known one, also before a desk's sign ('dpa/abc'), or any that a dateline's brackets hold."""
     name = name.strip() if name else ""
-    known = name.casefold() in AGENCIES or any(part.strip().casefold() in AGENCIES for part in re.split(r"[/,]", name))
-    return name if name and (known or sure) else None
+    if name.casefold() in AGENCIES:
+        return name
+    first, _, desk = name.partition("/")
+    if desk and len(desk) <= 5 and first.strip().casefold() in AGENCIES:
+        return first.strip()
+    return name if sure and name and not _PARTY.match(name) else None
 
 
 def _is_place(words: str) -> bool:
