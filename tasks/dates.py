@@ -129,6 +129,7 @@ _CLOCK = re.compile(
     r"(?:\s?(?:uhr|hrs?|hours|h)\b)?"
     r"(?:,?\s?\(?(?P<offset>(?:(?:gmt|utc)\s?)?[+-]\d{1,2}(?::?\d{2})?)(?!\d)|,?\s?\(?(?:по )?(?P<zone>[a-zмск]{1,4})\b)?"
 )
+_ODD = re.compile(r"[^\S ]|(?![0-9])\d")  # spaces and digits that are not ASCII's
 _AFTERNOON = ("午後", "下午", "오후")
 _IN_URL = re.compile(
     r"(?<![\d])(?:((?:19|20)\d\d)/(\d{1,2}|[a-z]{3})/(\d{1,2})(?![^/])|((?:19|20)\d\d)-(\d\d)[/-](\d\d)(?![\d])|(20\d\d)([01]\d)([0-3]\d)(?![a-z\d]))"
@@ -343,9 +344,11 @@ def _is_american_summer(day: datetime) -> bool:
 
 def _fold(line: str) -> str:
     """Lower case with ASCII digits, code point for code point, so that positions stay those of the line."""
-    if line.isascii():
-        return line.lower()
-    folded = "".join(_fold_one(character) for character in line)
+    lower = line.lower()
+    if line.isascii() or (len(lower) == len(line) and not _ODD.search(line)):
+        folded = lower
+    else:
+        folded = "".join(_fold_one(character) for character in line)
     return _ARABIC_TWO.sub(r"\1_", folded) if "ين " in folded or "ون " in folded else folded
 
 

@@ -127,12 +127,13 @@ def line_dates(
 
 
 def _dated_lines(page: Page, heading: int | None, url: str | None, hint: date | None) -> list[_Dated]:
-    zone = [n for n in _zone(page, heading) if _may_be_dated(page, n)]
+    lines, looks = page.lines, page.looks
+    zone = [n for n in _zone(page, heading) if looks[n].words <= DATE_WORDS and 6 <= len(lines[n]) <= LONGEST and _DATED.search(lines[n])]
     if not zone:
         return []
-    lines = [page.lines[n] for n in zone]
-    day_first = _settle(page, lines, url, hint) if any(_NUMERIC.search(line) and dates.readings(line) for line in lines) else None
-    short_years = _years(page) if any(_SHORT.search(line) for line in lines) else ()
+    written = [lines[n] for n in zone]
+    day_first = _settle(page, written, url, hint) if any(_NUMERIC.search(line) and dates.readings(line) for line in written) else None
+    short_years = _years(page) if any(_SHORT.search(line) for line in written) else ()
     dated = []
     for n in zone:
         hit = page.hits[n]
@@ -162,13 +163,6 @@ def _zone(page: Page, heading: int | None) -> list[int]:
     if not beside or (beside.start >= first and beside.stop <= last):
         return [*range(first, last), *after]
     return sorted({*range(first, last), *beside, *after})
-
-
-def _may_be_dated(page: Page, n: int) -> bool:
-    line, look = page.lines[n], page.looks[n]
-    if look.words > DATE_WORDS or not 6 <= len(line) <= LONGEST or (look.prose and not _ENDS_IN_TIME.search(line)):
-        return False
-    return _DATED.search(line) is not None
 
 
 def _label(page: Page, n: int, found: Sequence[dates.Found]) -> _Dated:

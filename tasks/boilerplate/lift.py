@@ -405,7 +405,7 @@ def _is_name_line(line: str) -> bool:
 
 def _is_told_of(page: Page, name: str) -> bool:
     """The story itself tells of them: their names stand beside the date as its tags."""
-    last = name.split()[-1]
+    last = name.rpartition(" ")[2]
     return any(last in page.lines[n] for n in range(page.start, page.end) if page.looks[n].prose)
 
 
