@@ -132,7 +132,7 @@ _CLOCK = re.compile(
 _ODD = re.compile(r"[^\S ]|(?![0-9])\d")  # spaces and digits that are not ASCII's
 _AFTERNOON = ("午後", "下午", "오후")
 _IN_URL = re.compile(
-    r"(?<![\d])(?:((?:19|20)\d\d)/(\d{1,2}|[a-z]{3})/(\d{1,2})(?![^/])|((?:19|20)\d\d)-(\d\d)[/-](\d\d)(?![\d])|(20\d\d)([01]\d)([0-3]\d)(?![a-z\d]))"
+    r"(?<!\d)((?:19|20)\d\d)(?:/(\d{1,2}|[a-z]{3})/(\d{1,2})(?![^/])|-(\d\d)[/-](\d\d)(?!\d)|(?<=20\d\d)([01]\d)([0-3]\d)(?![a-z\d]))"
 )
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?")
 _MACHINE = re.compile(r"\d{4}-?\d{2}-?\d{2}(?:[T ]\d{2}.*)?")

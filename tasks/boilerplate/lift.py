@@ -89,7 +89,7 @@ def read_credits(page: Page, title: str | None, url: str | None = None) -> Credi
     taken: dict[int, str] = {}
     heading, found = _find_headline(page, head, title, url)
     date = read_date(page, heading, url, taken)
-    if heading is not None or title:
+    if heading is not None or (title and near):
         known = _words(title or page.lines[heading or 0])
         least, most = len(known) // 3, 3 * len(known) + 1  # no line of fewer or more words is alike: do not look
         for n in near if heading is None else {*near, heading}:
