@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import boilerplate
 from tasks.boilerplate.lift import Credits, Page, read_credits
@@ -88,3 +90,18 @@ def test_names_look_like_names() -> None:
     assert [
         line for line in ("Read on", "NEWS DESK", "Travel News", "Associated Press", "Ana", "Room 12 B") if looks_like_names(line)
     ] == []
+
+
+LINES = st.one_of(st.text(), st.sampled_from([line for case in CASES for line in case["lines"]]))
+
+
+@given(
+    st.lists(LINES, min_size=1, max_size=30), st.data(), st.none() | st.text(), st.none() | st.text().map("https://{}/2024/03/04".format)
+)
+def test_no_page_breaks_the_reader(lines: list[str], data: st.DataObject, title: str | None, url: str | None) -> None:
+    lines = [line.replace("\n", " ") for line in lines]
+    start = data.draw(st.integers(0, len(lines)))
+    end = data.draw(st.integers(start, len(lines)))
+    found = read(lines, (start, end), title=title, url=url)
+    assert set(found.lines) <= set(range(len(lines)))
+    assert all(lines[n].strip() for n in found.lines)

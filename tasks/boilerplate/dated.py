@@ -250,7 +250,7 @@ def _settle(page: Page, lines: Iterable[str], url: str | None, hint: date | None
     orders = {order for line in page.lines if len(line) <= LONGEST and "/" in line for order in dates.orders(line)}
     if orders:
         return orders.pop() if len(orders) == 1 else None
-    country = (urlsplit(url).hostname or "").rpartition(".")[2] if url and "[" not in url else ""
+    country = _country(url) if url else ""
     if country in _DAY_FIRST or country in _MONTH_FIRST:
         return country in _DAY_FIRST
     told = {bool(day) for line in lines for day in (_DAY_ZONES.search(line), None) if day}
@@ -259,6 +259,14 @@ def _settle(page: Page, lines: Iterable[str], url: str | None, hint: date | None
         return told.pop() if len(told) == 1 else None
     tongue = language.detect("\n".join(page.lines[page.start : page.end]))
     return None if tongue is None or tongue in _NEITHER else True
+
+
+def _country(url: str) -> str:
+    """The last part of the host's name."""
+    try:
+        return (urlsplit(url).hostname or "").rpartition(".")[2]
+    except ValueError:
+        return ""
 
 
 def _years(page: Page) -> list[int]:
