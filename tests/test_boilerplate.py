@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import boilerplate, dates, schema
+from tasks import boilerplate, schema
 from tasks.boilerplate.lines import count_words, find_body
 from tasks.boilerplate.rules import RulesError, compile_rules, fold, load_rules
 from tasks.settings import Strip
@@ -195,64 +195,3 @@ def test_words_of_scripts_without_spaces_are_characters() -> None:
     assert count_words("") == 0
     assert count_words("港の strike") == 3
     assert count_words("서울 시청") == 2
-
-
-# ---- dates -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("2025-01-09T12:48:14Z", ("2025-01-09T12:48:14+00:00", "second")),
-        ("2025-05-14T17:42:00+03:00", ("2025-05-14T14:42:00+00:00", "second")),
-        ("2025-01-09", ("2025-01-09T00:00:00+00:00", "day")),
-        ("Thu, 09 Jan 2025 10:00:00 +0100", ("2025-01-09T09:00:00+00:00", "second")),
-        ("1736400000", ("2025-01-09T05:20:00+00:00", "second")),
-        ("Published January 09,2025", ("2025-01-09T00:00:00+00:00", "day")),
-        ("Published 11:26 pm EST, Tuesday, November 19, 2019", ("2019-11-20T04:26:00+00:00", "second")),
-        ("9. Januar 2025, 14:30 Uhr", ("2025-01-09T00:00:00+00:00", "day")),
-        ("9 janvier 2025 à 10h30", ("2025-01-09T00:00:00+00:00", "day")),
-        ("9 de enero de 2025", ("2025-01-09T00:00:00+00:00", "day")),
-        ("9 gennaio 2025", ("2025-01-09T00:00:00+00:00", "day")),
-        ("9 de março de 2025", ("2025-03-09T00:00:00+00:00", "day")),
-        ("9 maart 2025", ("2025-03-09T00:00:00+00:00", "day")),
-        ("9 września 2025", ("2025-09-09T00:00:00+00:00", "day")),
-        ("9. tammikuuta 2025", ("2025-01-09T00:00:00+00:00", "day")),
-        ("9 Ağustos 2025", ("2025-08-09T00:00:00+00:00", "day")),
-        ("9 января 2025", ("2025-01-09T00:00:00+00:00", "day")),
-        ("9 липня 2025", ("2025-07-09T00:00:00+00:00", "day")),
-        ("9 Οκτωβρίου 2025", ("2025-10-09T00:00:00+00:00", "day")),
-        ("2025年1月9日", ("2025-01-09T00:00:00+00:00", "day")),
-        ("2025. 1. 9.", ("2025-01-09T00:00:00+00:00", "day")),
-        ("٩ يناير ٢٠٢٥", ("2025-01-09T00:00:00+00:00", "day")),
-        ("Ngày 9 tháng 1 năm 2025", ("2025-01-09T00:00:00+00:00", "day")),
-        ("13/02/2025", ("2025-02-13T00:00:00+00:00", "day")),
-        ("2/13/2025", ("2025-02-13T00:00:00+00:00", "day")),
-        ("1.2.2025", ("2025-02-01T00:00:00+00:00", "day")),
-        ("01/02/2025", None),
-        ("2 hours ago", None),
-        ("yesterday", None),
-        ("12 May", None),
-        ("May 2025", None),
-        ("2025", None),
-        ("2019-02-30", None),
-        ("9 January 2025 or 10 January 2025", None),
-        ("", None),
-    ],
-)
-def test_dates_are_absolute_or_unknown(value: str, expected: tuple[str, str] | None) -> None:
-    found = dates.parse(value)
-    assert (None if found is None else (found[0].isoformat(), found[1])) == expected
-
-
-def test_evidence_settles_an_ambiguous_date() -> None:
-    first, second = dates.parse("01/02/2025", day_first=True), dates.parse("01/02/2025", day_first=False)
-    assert first is not None
-    assert second is not None
-    assert (first[0].month, second[0].month) == (2, 1)
-
-
-@given(st.text(max_size=60))
-def test_no_text_breaks_the_date_reader(value: str) -> None:
-    for found in dates.find(value):
-        assert 0 <= found.start < found.end <= len(value)
