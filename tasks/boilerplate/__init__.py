@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks import furniture, schema
+from tasks import furniture, language, schema
 from tasks import settings as knobs
 from tasks.boilerplate.lines import count_words
 from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
@@ -22,8 +22,8 @@ from tasks.boilerplate.story import RemovedLine, Stripped, rebuild, strip_lines
 __all__ = ["Matcher", "RemovedLine", "Rule", "RulesError", "Stripped", "built_in", "load_rules", "rebuild", "strip", "strip_text"]
 
 _LIFTED = ("title", "byline", "agency", "published_at", "published_precision")
-_READ = ("source", "text", *_LIFTED, "stage", "reason", "detail")
-_WRITTEN = (*_READ, "word_count", "removed")
+_WRITTEN = ("text", *_LIFTED, "language", "stage", "reason", "detail", "word_count", "removed")
+_READ = ("source", "url", *_WRITTEN[:-2])
 
 
 def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
@@ -69,14 +69,14 @@ def _strip_row(row: dict[str, Any], matcher: Matcher, known: furniture.Furniture
     if row["reason"] is not None:
         return row | {"word_count": count_words(row["text"]), "removed": []}
     recurring = known.known(row["source"], row["text"].split("\n")) if known else ()
-    story = strip_lines(row["text"], matcher, title=row["title"], lift=lift, recurring=recurring)
+    story = strip_lines(row["text"], matcher, title=row["title"], url=row["url"], lift=lift, recurring=recurring)
     if not story.text:
         fault = {"stage": "strip", "reason": "no_story", "detail": _explain_nothing(row["text"], story)}
         return row | fault | {"word_count": count_words(row["text"]), "removed": []}
-    lifted: dict[str, Any] = {}
+    lifted: dict[str, Any] = {"language": row["language"] or language.detect(story.text)}
     if lift:
         fields = story.fields
-        lifted = {name: getattr(fields, name) for name in ("title", "byline", "agency") if row[name] is None}
+        lifted |= {name: getattr(fields, name) for name in ("title", "byline", "agency") if row[name] is None}
         if row["published_at"] is None:
             lifted |= {"published_at": fields.published_at, "published_precision": fields.published_precision}
     return row | lifted | {"text": story.text, "word_count": count_words(story.text), "removed": list(story.removed)}

@@ -48,7 +48,7 @@ class Stripped:
 
 
 def strip_lines(
-    text: str, matcher: Matcher, *, title: str | None = None, lift: bool = True, recurring: Collection[int] = ()
+    text: str, matcher: Matcher, *, title: str | None = None, url: str | None = None, lift: bool = True, recurring: Collection[int] = ()
 ) -> Stripped:
     """Take the furniture off one story.
 
@@ -56,6 +56,7 @@ def strip_lines(
         text: one paragraph a line; lines end at "\\n" only, other separators are part of a line.
         matcher: the compiled rules.
         title: the record's own title, if it has one.
+        url: where the story stood; its address may hold the day.
         lift: move headline, byline, agency and date lines out of the text; else they stay in it.
         recurring: numbers of the lines that are known to recur in the stories of this one's source.
     """
@@ -72,7 +73,7 @@ def strip_lines(
     cut, opener = _find_end(page, live, weights)
     taken |= {n: rule.id if (rule := hits[n]) else opener for n in live[cut:]}
     page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
-    found = read_credits(page, title)
+    found = read_credits(page, title, url)
     story = _find_story(page, live, title) if whole else set(range(page.start, page.end))
     for n in live[:cut]:
         rule = hits[n]

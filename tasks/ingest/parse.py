@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from tasks import dates, settings
+from tasks import dates, language, settings
 from tasks.ingest.decode import NotTextError, declared_charset, decode
 from tasks.ingest.html import page_text, read_page
 from tasks.schema import INGESTED, conform
@@ -155,7 +155,7 @@ def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dic
     if not text:
         raise UnusableError("no_story", "no story found in the page", shown)
     row: dict[str, Any] = {"title": _line(page.title), "byline": _line(page.byline), "source": _line(page.source), "url": _line(page.url)}
-    row |= {"language": _language(page.language), "text": text} | _date(page.published_at)
+    row |= {"language": language.choose(_language(page.language), language.detect(text)), "text": text} | _date(page.published_at)
     row |= {name: value for name, value in known.items() if value is not None}
     row["source"] = row["source"] or _host(row["url"])
     return row

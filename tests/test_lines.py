@@ -1,0 +1,68 @@
+"""The line model: decoding, its file, and pages of many languages that no rule knows."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.fit_lines import align
+from tasks import boilerplate
+from tasks.boilerplate import model
+from tasks.boilerplate.story import read_lines
+
+ODDS = st.lists(st.floats(-5, 5), max_size=9)
+
+
+@given(ODDS, st.floats(0, 3))
+def test_decoding_finds_the_likeliest_sequence(odds: list[float], change: float) -> None:
+    def worth(states: tuple[bool, ...]) -> float:
+        changes = sum(a != b for a, b in itertools.pairwise(states))
+        return sum(one for one, kept in zip(odds, states, strict=True) if kept) - change * changes
+
+    best = max((worth(states) for states in itertools.product([False, True], repeat=len(odds))), default=0.0)
+    assert worth(tuple(model.decode(odds, change))) == pytest.approx(best)
+
+
+def test_without_a_cost_each_line_is_judged_alone() -> None:
+    assert model.decode([1.0, -1.0, 2.0, -3.0], 0.0) == [True, False, True, False]
+    assert model.decode([], 0.3) == []
+
+
+def test_the_file_holds_templates_and_rounded_weights_only() -> None:
+    written = json.loads(model.MODEL.read_text(encoding="utf-8"))
+    assert set(written) == {"bias", "change", "weights"}
+    assert set(written["weights"]) <= {name for name, _ in model.TEMPLATES}
+    for values in written["weights"].values():
+        assert all(weight == round(weight, 2) != 0 for weight in values.values())
+
+
+def test_word_lists_are_lower_case_and_without_repeats() -> None:
+    lists = tomllib.loads(model.WORDS.read_text(encoding="utf-8"))
+    assert set(lists) == {"function", "furniture", "caption", "reader"}
+    for by_language in lists.values():
+        for language, words in by_language.items():
+            assert words == words.lower(), language
+
+
+@settings(deadline=None)  # the word lists and the model are read in the first example
+@given(st.lists(st.text(max_size=60).filter(str.strip), max_size=12), st.none() | st.text(max_size=20))
+def test_every_line_has_every_sign(lines: list[str], title: str | None) -> None:
+    matcher = boilerplate.built_in()
+    lines = [line.replace("\n", " ") for line in lines]
+    _, looks, hits = read_lines("\n".join(lines), matcher)
+    found = list(model.signs(lines, looks if lines else [], hits if lines else [], title))
+    assert [len(signs) for signs in found] == [len(model.TEMPLATES)] * len(lines)
+    assert len(model.judge(lines, looks if lines else [], hits if lines else [], title)) == len(lines)
+
+
+def test_labels_follow_the_order_of_the_gold_text() -> None:
+    gold = "Ships wait off the port.\n\nShare\n\nThe harbour opens again on Monday."
+    lines = ["Share", "Ships wait off the port.", "Share", "Print", "The harbour opens again on Monday.", "Share"]
+    assert align(lines, gold) == [False, True, True, False, True, False]
+    assert align([], gold) == []
+    assert align(["Share"], "") == [False]
