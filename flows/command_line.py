@@ -69,8 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", action="store_true", help="for programs: one JSON object")
 
     rules = _verb(verbs, "rules", _rules, "the boilerplate rules, with the lines each took in the published snapshot")
+    rules.epilog = (
+        "--test shows what a file of rules would newly remove, by rule and by source, before strip.rules names it, and exits with 0; docs/rules.md "
+        "tells how to write one. --json gives one object a rule (rule, kind, zone, languages, why, hits, example); with --test one object: "
+        "stories, changed, removed, returned, rules, sources, losers (stories that lose more than 2 % of their words), empty."
+    )
     _curated(rules)
     _settings(rules)
+    rules.add_argument("--test", metavar="FILE", help="try this file of rules on the published snapshot")
+    rules.add_argument("--raw", metavar="DIR", help="with --test: try it on the raw stories of a folder instead")
+    rules.add_argument("--json", action="store_true", help="for programs")
 
     verify = _verb(verbs, "verify", _verify, "check every file, schema and count of a snapshot")
     verify.add_argument("snapshot", nargs="?", metavar="SNAPSHOT", help="name of a snapshot (default: the published one)")
@@ -369,17 +377,44 @@ def _fit_furniture(snapshot: Path, written: str | None) -> int:
 
 def _rules(chosen: argparse.Namespace) -> int:
     from flows import terminal
-    from flows.explain import rule_hits
+    from flows.explain import rule_hits, rule_trial
     from tasks.publish import latest
     from tasks.settings import SettingsError, load
 
     try:
         knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)
-        listed = rule_hits(knobs.strip.rules, latest(Path(chosen.curated)))
+        if chosen.test:
+            tables = _trial_stories(chosen, knobs)
+            found = None if tables is None else rule_trial(Path(chosen.test), knobs, tables)
+        else:
+            listed = rule_hits(knobs.strip.rules, latest(Path(chosen.curated)))
     except (SettingsError, ValueError) as error:
         return _say(f"copydesk: {error}", USAGE)
-    terminal.rules(listed)
+    if not chosen.test:
+        if chosen.json:
+            print(*(json.dumps(rule, ensure_ascii=False) for rule in listed), sep="\n")
+        else:
+            terminal.rules(listed)
+        return DONE
+    if found is None:
+        return USAGE
+    if chosen.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        terminal.rule_trial(found)
     return DONE
+
+
+def _trial_stories(chosen: argparse.Namespace, knobs: Any) -> Any:
+    """The stories on which rules are tried; None when there are none, and the reason has been said."""
+    from flows.explain import repaired_raw, repaired_snapshot
+
+    if chosen.raw is None:
+        snapshot = _snapshot(chosen)
+        return None if snapshot is None else repaired_snapshot(snapshot)
+    if not Path(chosen.raw).is_dir():
+        raise ValueError(f"raw folder {chosen.raw}: there is no such folder")
+    return repaired_raw(Path(chosen.raw), knobs)
 
 
 if __name__ == "__main__":

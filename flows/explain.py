@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks import boilerplate, ingest, repair, schema, settings
+from tasks.boilerplate import rules as rule_files
+from tasks.boilerplate.lines import count_words
 
 
 def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
@@ -65,13 +68,137 @@ def clean(table: pa.Table, knobs: settings.Settings) -> pa.Table:
 
 
 def rule_hits(rules: str | None, snapshot: Path | None) -> list[dict[str, Any]]:
-    """The rules in order, each with the lines it took in a snapshot (0 without one)."""
+    """The rules in order, each with the lines it took in a snapshot (0 without one) and one of them; then what no rule took.
+
+    Raises:
+        RulesError: the rules file cannot be used.
+    """
     hits: Counter[str] = Counter()
-    if snapshot:
-        for table in ("stories", "duplicates"):
-            removed = pq.read_table(snapshot / table, columns=["removed"])["removed"]
-            for pair in pc.value_counts(pc.struct_field(pc.list_flatten(removed), "rule")).to_pylist():
-                hits[pair["values"]] += pair["counts"]
+    examples: dict[str, str] = {}
+    for table in ("stories", "duplicates") if snapshot else ():
+        for part in pq.ParquetDataset(snapshot / table).fragments if snapshot else ():
+            removed = pc.list_flatten(part.to_table(columns=["removed"])["removed"]).combine_chunks()
+            names, lines = pc.struct_field(removed, "rule").to_pylist(), pc.struct_field(removed, "text")
+            hits.update(names)
+            for name in set(names) - set(examples):
+                examples[name] = lines[names.index(name)].as_py()
     loaded = boilerplate.load_rules(Path(rules) if rules else None)
-    named = [{"rule": rule.id, "why": rule.why, "hits": hits.pop(rule.id, 0)} for rule in loaded]
-    return named + [{"rule": name, "why": "", "hits": number} for name, number in hits.most_common()]
+    named = [
+        {"rule": rule.id, "kind": rule.kind, "zone": rule.zone, "languages": list(rule.languages), "why": rule.why}
+        | {"hits": hits.pop(rule.id, 0), "example": examples.get(rule.id)}
+        for rule in loaded
+    ]
+    blank: dict[str, Any] = {"kind": None, "zone": None, "languages": [], "why": ""}
+    return named + [{"rule": name} | blank | {"hits": number, "example": examples[name]} for name, number in hits.most_common()]
+
+
+EXAMPLES = 5  # lines that are shown of a rule or a source
+LOSS = 0.02  # a story that loses a larger share of its words is worth a look
+
+
+def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table]) -> dict[str, Any]:
+    """What a rules file would change if the settings named it in `strip.rules`.
+
+    Args:
+        file: the rules to try.
+        knobs: the settings to compare with.
+        tables: REPAIRED stories, as `repaired_snapshot` or `repaired_raw` read them.
+
+    Returns:
+        stories: read; changed: of those, stories with another text; removed, returned: lines that go only with the new rules, or stay
+        only with them; rules, sources: what is removed by rule and by source, most first, with examples; losers: stories that lose
+        more than LOSS of their words, most first; empty: ids of stories of which nothing would be left.
+
+    Raises:
+        RulesError: the rules file cannot be used.
+    """
+    own, disabled = rule_files.read_rules(file)
+    rule_files.load_rules(file)
+    matcher = rule_files.compile_rules(own)
+    tried = knobs.strip.model_copy(update={"rules": str(file)})
+    stories = changed = returned = 0
+    by_rule: dict[str, list[tuple[str, str]]] = {rule.id: [] for rule in own}
+    by_source: dict[str, list[tuple[str, str]]] = {}
+    read_of: Counter[str] = Counter()
+    losers, empty = [], []
+    for whole in tables:
+        stories += whole.num_rows
+        read_of.update(source or "unknown" for source in whole["source"].to_pylist())
+        table = whole if disabled or knobs.strip.rules else _touched(whole, matcher)
+        before, after = (boilerplate.strip(table, one).to_pylist() for one in (knobs.strip, tried))
+        for old, new in zip(before, after, strict=True):
+            gone = {line["line"] for line in old["removed"]}
+            taken = [line for line in new["removed"] if line["line"] not in gone]
+            returned += len(gone - {line["line"] for line in new["removed"]})
+            changed += old["text"] != new["text"]
+            if new["reason"] and not old["reason"]:
+                empty.append(new["raw_id"])
+            for line in taken:
+                by_rule.setdefault(line["rule"], []).append((new["raw_id"], line["text"]))
+                by_source.setdefault(new["source"] or "unknown", []).append((new["raw_id"], line["text"]))
+            lost = sum(count_words(line["text"]) for line in taken) / max(1, old["word_count"])
+            if lost > LOSS:
+                losers.append(
+                    {"raw_id": new["raw_id"], "source": new["source"], "lost": round(lost, 4), "lines": [line["text"] for line in taken]}
+                )
+    return {
+        "file": str(file),
+        "disabled": list(disabled),
+        "stories": stories,
+        "changed": changed,
+        "removed": sum(map(len, by_rule.values())),
+        "returned": returned,
+        "rules": [{"rule": name} | _summary(found) for name, found in _most(by_rule)],
+        "sources": [{"source": name, "read": read_of[name]} | _summary(found) for name, found in _most(by_source)],
+        "losers": sorted(losers, key=lambda one: (-one["lost"], one["raw_id"])),
+        "empty": sorted(empty),
+    }
+
+
+def repaired_snapshot(snapshot: Path) -> Iterator[pa.Table]:
+    """The stories and duplicates of a snapshot before strip took lines from them, as REPAIRED tables, one a file."""
+    columns = ["story_id", "raw_id", "raw_uri", "source", "title", "text", "removed"]
+    for name in ("stories", "duplicates"):
+        for part in pq.ParquetDataset(snapshot / name).fragments:
+            rows = []
+            for row in part.to_table(columns=columns).to_pylist():
+                removed = row.pop("removed")
+                lifted = any(line["rule"] == "headline" for line in removed)
+                text = boilerplate.rebuild(row["text"], removed)
+                rows.append(_BLANK | row | {"text": text, "title": None if lifted else row["title"]})
+            yield schema.conform(pa.Table.from_pylist(rows, schema.REPAIRED), schema.REPAIRED)
+
+
+def repaired_raw(raw: Path, knobs: settings.Settings) -> Iterator[pa.Table]:
+    """The records of all raw files below a folder as REPAIRED tables, one a file."""
+    for file in sorted(path for path in raw.rglob("*") if path.is_file()):
+        if ingest.raw_file(file.absolute(), raw.absolute()) is not None:
+            yield repair.repair(read(file, raw.absolute(), knobs), knobs.repair)
+
+
+_BLANK: dict[str, Any] = dict.fromkeys(schema.REPAIRED.names) | {
+    "raw_state": "present",
+    "place": "file",
+    "kind": "record",
+    "repairs": [],
+}
+
+
+def _touched(table: pa.Table, matcher: rule_files.Matcher) -> pa.Table:
+    """The stories with a line that the new rules match: no other can change."""
+    texts = [(text or "").split("\n") for text in table["text"].to_pylist()]
+    hits = iter(matcher.match_all([line for lines in texts for line in lines]))
+    return table.filter(pa.array([sum(next(hits) is not None for _ in lines) > 0 for lines in texts], pa.bool_()))
+
+
+def _most(found: dict[str, list[tuple[str, str]]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    return sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+
+
+def _summary(found: list[tuple[str, str]]) -> dict[str, Any]:
+    lines = Counter(line for _, line in found)
+    return {
+        "lines": len(found),
+        "stories": len({raw_id for raw_id, _ in found}),
+        "examples": [{"text": line, "times": times} for line, times in lines.most_common(EXAMPLES)],
+    }

@@ -121,14 +121,63 @@ def fields(values: Mapping[str, Any]) -> None:
 
 
 def rules(listed: Sequence[Mapping[str, Any]]) -> None:
-    """The boilerplate rules with their hits."""
+    """The boilerplate rules with their hits in the last run and one line that each took."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("rule")
-    table.add_column("lines", justify="right")
-    table.add_column("why", overflow="fold")
+    table.add_column("rule", no_wrap=True)
+    table.add_column("lines", justify="right", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("languages", no_wrap=True)
+    table.add_column("why, and one line", overflow="fold")
     for rule in listed:
-        table.add_row(escape(rule["rule"]), f"{rule['hits']:,}", escape(rule["why"]))
+        kind = f"{rule['kind'] or ''}{', margin' if rule['zone'] == 'margin' else ''}"
+        words = Text(rule["why"])
+        if rule["example"]:
+            words.append(f"{' ' if rule['why'] else ''}[{_short(rule['example'])}]", style="dim")
+        table.add_row(escape(rule["rule"]), f"{rule['hits']:,}", kind, _languages(rule["languages"]), words)
     out.print(table)
+
+
+def rule_trial(found: Mapping[str, Any]) -> None:
+    """What a file of rules would change, by rule and by source, and the stories that would lose most."""
+    out.print(
+        f"{escape(found['file'])}: {found['changed']:,} of {found['stories']:,} stories would change; "
+        f"{found['removed']:,} lines would newly go, {found['returned']:,} would stay that go now"
+    )
+    if found["disabled"]:
+        out.print(f"built-in rules switched off: {escape(', '.join(found['disabled']))}")
+    for name, rows in (("rule", found["rules"]), ("source", found["sources"])):
+        if rows:
+            table = Table(box=None, pad_edge=False)
+            table.add_column(name, no_wrap=True)
+            table.add_column("lines", justify="right")
+            table.add_column("stories", justify="right")
+            table.add_column("examples", overflow="fold")
+            for row in rows:
+                examples = "\n".join(_times(one["text"], one["times"]) for one in row["examples"])
+                stories = f"{row['stories']:,}" + (f" of {row['read']:,}" if "read" in row else "")
+                table.add_row(escape(row[name]), f"{row['lines']:,}", stories, Text(examples))
+            out.print()
+            out.print(table)
+    for one in found["losers"][:PASSAGES]:
+        share = f"loses {_percent(one['lost'])} of its words"
+        out.print(f"[yellow]look[/yellow] {escape(one['raw_id'])} {share}: {escape(_short(' / '.join(one['lines'])))}")
+    if len(found["losers"]) > PASSAGES:
+        out.print(f"[yellow]look[/yellow] {len(found['losers']) - PASSAGES:,} more stories lose more than 2 % of their words")
+    if found["empty"]:
+        out.print(f"[red]nothing would be left of {len(found['empty']):,} stories[/red]: {escape(', '.join(found['empty'][:PASSAGES]))}")
+
+
+def _languages(codes: Sequence[str]) -> str:
+    return " ".join(codes) if len(codes) <= 4 else f"{codes[0]} and {len(codes) - 1} more"
+
+
+def _times(line: str, times: int) -> str:
+    return f"[{_short(line)}]" + (f" × {times:,}" if times > 1 else "")
+
+
+def _short(line: str) -> str:
+    plain = _plain(line)
+    return plain if len(plain) <= 80 else f"{plain[:79]}…"
 
 
 def raised(words: Sequence[tuple[str, float, float]]) -> None:

@@ -63,7 +63,9 @@ class Strip(Section):
     """What counts as boilerplate."""
 
     lift: bool = Field(True, description="move headline, byline, agency and date lines from the text into their columns")
-    rules: str | None = Field(None, description="path of a rules file to use instead of the built-in boilerplate.toml")
+    rules: str | None = Field(
+        None, description="path of a rules file to use beside the built-in rules; its `disable` switches some of those off"
+    )
     furniture: str | None = Field(None, description="path of a model of each source's recurring lines made by `copydesk fit furniture`")
 
 

@@ -14,22 +14,12 @@ from hypothesis import strategies as st
 
 from tasks import boilerplate, schema
 from tasks.boilerplate.lines import count_words, find_body
-from tasks.boilerplate.rules import RulesError, compile_rules, fold, load_rules
 from tasks.settings import Strip
 
 CASES = Path(__file__).parent / "cases" / "boilerplate"
 PARAGRAPHS = (
     "Dock workers in the port voted on Monday to continue their strike.\nThe company said it was ready to talk, but only about the rota."
 )
-OWN_RULE = """
-[[rule]]
-id = "own"
-why = "a test"
-kind = "line"
-phrases = ["Heave ho"]
-strips = ["Heave ho!"]
-keeps = ["Ho"]
-"""
 
 
 def knobs(**values: Any) -> Strip:
@@ -64,56 +54,6 @@ def test_keeps(case: dict[str, Any]) -> None:
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="known failure; when it passes, move the case to strips.json")
 def test_known_failures(case: dict[str, Any]) -> None:
     check(case)
-
-
-# ---- rules -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("rule", load_rules(), ids=lambda rule: rule.id)
-def test_every_rule_takes_and_leaves_its_examples(rule: boilerplate.Rule) -> None:
-    matcher = compile_rules(load_rules())
-    for line in rule.strips:
-        assert matcher.match(fold(line)) == rule, line
-    alone = compile_rules((rule,))
-    for line in rule.keeps:
-        assert alone.match(fold(line)) is None, line
-
-
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        ("rule = 1", "must hold"),
-        ("[[rule]]\nwhy = 'x'\nkind = 'line'", "rule number 1 needs id"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'gone'", "rule 'a' has kind = 'gone'; allowed are line, block"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nzone = 'foot'", "rule 'a' has zone = 'foot'; allowed are any, margin"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrase = ['x']", "rule 'a' has the unknown key 'phrase'"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrases = 'x'", "rule 'a' has phrases = 'x'; it must be a list"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'", "rule 'a' needs phrases or regexes"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrases = ['x']\nstrips = ['x']", "rule 'a' needs strips and keeps"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nregexes = ['(']\nstrips = ['x']\nkeeps = ['y']", "rule 'a' has the regex '\\('"),
-        ("[[rule]]\nid = 'a'\nwhy = 'x'\nkind = 'line'\nphrases = ['...']\nstrips = ['x']\nkeeps = ['y']", "nothing is left to match"),
-        ("not toml", "is not TOML"),
-    ],
-)
-def test_rules_that_cannot_be_used_are_named(tmp_path: Path, written: str, message: str) -> None:
-    path = tmp_path / "rules.toml"
-    path.write_text(written, encoding="utf-8")
-    with pytest.raises(RulesError, match=message):
-        load_rules(path)
-
-
-def test_two_rules_may_not_share_an_id(tmp_path: Path) -> None:
-    path = tmp_path / "rules.toml"
-    path.write_text(OWN_RULE + OWN_RULE, encoding="utf-8")
-    with pytest.raises(RulesError, match="two rules are called 'own'"):
-        load_rules(path)
-
-
-def test_own_rules_are_used(tmp_path: Path) -> None:
-    path = tmp_path / "rules.toml"
-    path.write_text(OWN_RULE, encoding="utf-8")
-    story = boilerplate.strip_text(f"{PARAGRAPHS}\nHeave ho!\nShare", knobs(rules=str(path)))
-    assert [entry["rule"] for entry in story.removed] == ["own"]
 
 
 # ---- nothing is lost -------------------------------------------------------------------------------------------------

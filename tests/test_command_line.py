@@ -91,6 +91,10 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["clean", "nothing.txt"], "no file nothing.txt"),
         (["clean", "Makefile"], "not a format that can be read"),
         (["rules", "--set", "strip.rules=none.toml"], "none.toml cannot be read"),
+        (["rules", "--test", "none.toml", "--raw", "raw"], "none.toml cannot be read"),
+        (["rules", "--test", "README.md", "--raw", "raw"], "README.md is not TOML"),
+        (["rules", "--test", "none.toml", "--raw", "nowhere"], "there is no such folder"),
+        (["rules", "--test", "none.toml", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["serve"], "serve needs a Prefect server"),
         (["fly"], "invalid choice"),
     ],
@@ -159,9 +163,52 @@ def test_rules_lists_every_rule_with_its_hits(sample_run: Path) -> None:
 
     done = copydesk("rules", "--curated", sample_run)
     assert done.returncode == 0, done.stderr
-    hits = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in done.stdout.splitlines()[1:] if line[:1].isalpha()}
-    assert {rule.id for rule in boilerplate.load_rules()} <= set(hits)
-    assert sum(hits.values()) > 50
+    assert "[Related Stories]" in done.stdout
+    listed = [json.loads(line) for line in copydesk("rules", "--curated", sample_run, "--json").stdout.splitlines()]
+    assert [rule.id for rule in boilerplate.load_rules()] == [one["rule"] for one in listed if one["kind"]]
+    assert all(one["rule"] in done.stdout for one in listed)
+    assert sum(one["hits"] for one in listed) > 50
+    assert all((one["example"] is None) == (one["hits"] == 0) for one in listed)
+
+
+TRIED = """
+disable = ["related-end"]
+
+[[rule]]
+id = "the-ferry"
+why = "a test"
+kind = "line"
+phrases = ["the ferry..."]
+strips = ["The ferry was late"]
+keeps = ["A ferry"]
+"""
+
+
+def test_rules_are_tried_before_they_are_adopted(sample_run: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(TRIED)
+    (tmp_path / "raw").mkdir()
+    body = "Dock workers in the port voted on Monday to continue their strike, the union said.\n\nThe ferry stays in port until Friday, it added."
+    (tmp_path / "raw" / "a.txt").write_text(body)
+    (tmp_path / "raw" / "b.txt").write_text("Nothing of the kind is told in this second story of the port.")
+    done = copydesk("rules", "--test", rules, "--raw", tmp_path / "raw", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["stories"], found["changed"], found["removed"], found["disabled"]) == (2, 1, 1, ["related-end"])
+    assert found["rules"] == [
+        {
+            "rule": "the-ferry",
+            "lines": 1,
+            "stories": 1,
+            "examples": [{"text": "The ferry stays in port until Friday, it added.", "times": 1}],
+        }
+    ]
+    assert found["sources"][0]["read"] == 2
+    assert [one["raw_id"] for one in found["losers"]] == ["a"]
+    shown = copydesk("rules", "--test", rules, "--curated", sample_run)
+    assert shown.returncode == 0, shown.stderr
+    assert "built-in rules switched off: related-end" in shown.stdout
+    assert "would stay that go now" in shown.stdout
 
 
 def test_verify_and_path(sample_run: Path) -> None:
