@@ -14,7 +14,22 @@ from typing import Any
 from tasks import furniture, rarity
 from tasks.settings import Settings, SettingsError
 
-LIBRARIES = ("brotli", "chardet", "datasketch", "dateparser", "fastwarc", "ftfy", "great_expectations", "htmldate", "lxml", "pyarrow", "pycld2", "trafilatura", "wordfreq", "zstandard")
+LIBRARIES = (
+    "brotli",
+    "chardet",
+    "datasketch",
+    "dateparser",
+    "fastwarc",
+    "ftfy",
+    "great_expectations",
+    "htmldate",
+    "lxml",
+    "pyarrow",
+    "pycld2",
+    "trafilatura",
+    "wordfreq",
+    "zstandard",
+)
 # sections that change no row, and paths: of the files there the content counts
 NOT_IN_RECIPE: dict[str, Any] = {
     "run": True,

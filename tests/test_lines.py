@@ -54,7 +54,7 @@ def test_word_lists_are_lower_case_and_without_repeats() -> None:
 def test_every_line_has_every_sign(lines: list[str], title: str | None) -> None:
     matcher = boilerplate.built_in()
     lines = [line.replace("\n", " ") for line in lines]
-    _, looks, hits = read_lines("\n".join(lines), matcher)
+    ((_, looks, hits),) = read_lines(["\n".join(lines)], matcher)
     found = list(model.signs(lines, looks if lines else [], hits if lines else [], title))
     assert [len(signs) for signs in found] == [len(model.TEMPLATES)] * len(lines)
     assert len(model.judge(lines, looks if lines else [], hits if lines else [], title)) == len(lines)

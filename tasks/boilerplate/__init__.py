@@ -1,6 +1,7 @@
 """Strip: take what web pages put around a story off its text, and keep a list of all that went.
 
-What a line says (rules, as data in boilerplate.toml) and how it reads among its neighbours (the line model) decide. Nothing is lost: the
+Three layers decide: what a line says (rules, as data in boilerplate.toml and languages/), how it reads among its neighbours (the line
+model), and what recurs in the stories of its source (a furniture model, if there is one). Nothing is lost: the
 removed lines are listed with their numbers, so that `rebuild` gives the repaired text again; headline, byline, agency and date are lifted
 into their columns where the record has none.
 """
@@ -17,7 +18,7 @@ from tasks import furniture, language, schema
 from tasks import settings as knobs
 from tasks.boilerplate.lines import count_words
 from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
-from tasks.boilerplate.story import RemovedLine, Stripped, rebuild, strip_lines
+from tasks.boilerplate.story import Read, RemovedLine, Stripped, read_lines, rebuild, strip_lines
 
 __all__ = ["Matcher", "RemovedLine", "Rule", "RulesError", "Stripped", "built_in", "load_rules", "rebuild", "strip", "strip_text"]
 
@@ -37,22 +38,28 @@ def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
     """
     matcher = _matcher(settings.rules)
     known = furniture.load(settings.furniture) if settings.furniture else None
-    rows = [_strip_row(row, matcher, known, settings.lift) for row in table.select(_READ).to_pylist()]
+    rows = table.select(_READ).to_pylist()
+    sound = [row for row in rows if row["reason"] is None]
+    read = iter(read_lines([row["text"] for row in sound], matcher))
+    rows = [_strip_row(row, next(read), known, settings.lift) if row["reason"] is None else _pass(row) for row in rows]
     columns = {name: table[name] for name in schema.REPAIRED.names}
     for name in _WRITTEN:
         columns[name] = pa.array([row[name] for row in rows], schema.STRIPPED.field(name).type)
     return schema.conform(pa.table(columns), schema.STRIPPED)
 
 
-def strip_text(text: str, settings: knobs.Strip | None = None, *, title: str | None = None, source: str | None = None) -> Stripped:
+def strip_text(
+    text: str, settings: knobs.Strip | None = None, *, title: str | None = None, url: str | None = None, source: str | None = None
+) -> Stripped:
     """Clean one story: text, removed lines and lifted fields, for people who want to see what goes and why.
 
     >>> strip_text("The ferry was late again on Monday, and nobody said why.\\nShare on Facebook").removed[0]["rule"]
     'share'
     """
     settings = settings or knobs.Strip.model_validate({})
-    known = furniture.load(settings.furniture).known(source, text.split("\n")) if settings.furniture else ()
-    return strip_lines(text, _matcher(settings.rules), title=title, lift=settings.lift, recurring=known)
+    known = furniture.load(settings.furniture) if settings.furniture else None
+    (read,) = read_lines([text], _matcher(settings.rules))
+    return strip_lines(read, title=title, url=url, lift=settings.lift, recurring=known.known(source, read.lines) if known else ())
 
 
 def _matcher(path: str | None) -> Matcher:
@@ -65,11 +72,14 @@ def built_in() -> Matcher:
     return compile_rules(load_rules())
 
 
-def _strip_row(row: dict[str, Any], matcher: Matcher, known: furniture.Furniture | None, lift: bool) -> dict[str, Any]:
-    if row["reason"] is not None:
-        return row | {"word_count": count_words(row["text"]), "removed": []}
-    recurring = known.known(row["source"], row["text"].split("\n")) if known else ()
-    story = strip_lines(row["text"], matcher, title=row["title"], url=row["url"], lift=lift, recurring=recurring)
+def _pass(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that an earlier stage found at fault."""
+    return row | {"word_count": count_words(row["text"]), "removed": []}
+
+
+def _strip_row(row: dict[str, Any], read: Read, known: furniture.Furniture | None, lift: bool) -> dict[str, Any]:
+    recurring = known.known(row["source"], read.lines) if known else ()
+    story = strip_lines(read, title=row["title"], url=row["url"], lift=lift, recurring=recurring)
     if not story.text:
         fault = {"stage": "strip", "reason": "no_story", "detail": _explain_nothing(row["text"], story)}
         return row | fault | {"word_count": count_words(row["text"]), "removed": []}

@@ -54,14 +54,14 @@ def ends_sentence(line: str) -> bool:
     return bare[-1:] in _ENDS and not bare.endswith("..")
 
 
-def look(line: str, unspaced: bool) -> Line:
-    """A line by itself.
+def look_at(text: str, lines: Sequence[str]) -> list[Line]:
+    """The lines of a text, each by itself. Words are counted by the single spaces between them."""
+    unspaced = not text.isascii() and UNSPACED.search(text) is not None
+    return [_look(line, unspaced) for line in lines]
 
-    Args:
-        line: the line.
-        unspaced: the story has characters of a script without spaces, so that they must be counted.
-    """
-    words = len(line.split())
+
+def _look(line: str, unspaced: bool) -> Line:
+    words = line.count(" ") + 1 if line else 0
     if unspaced:
         words += len(UNSPACED.findall(line)) // 2
     if ends_sentence(line):

@@ -29,11 +29,64 @@ from tasks.boilerplate.rules import LONGEST, Rule, fold
 TEMPLATES = tuple(
     (template, tuple((atom.partition("@")[0], int(atom.partition("@")[2] or 0)) for atom in template.split()))
     for template in (
-        *("kind", "words end function", "words end side", "words end capitals", "last side words", "first end side", "hit side prose2", "rule"),
-        *("copies end side", "furniture reader side", "caption end words", "topic side kind", "topic run", "titled title", "kind@-1 kind kind@+1"),
-        *("kind@-2 kind", "kind kind@+2", "run side prose15", "before after", "gap next kind", "from kind", "past kind", "short8 prose5 kind"),
-        *("run pages5 side", "cues3 kind", "cues10 side", "prose15 kind", "dated", "named", "digits", "upper", "commas", "quoted", "colon", "bar"),
-        *("handle", "link", "rights", "clock", "dots", "hit@-1", "hit@+1", "hit@-2", "hit@+2", "topic@-1", "topic@+1", "furniture@-1", "furniture@+1"),
+        *(
+            "kind",
+            "words end function",
+            "words end side",
+            "words end capitals",
+            "last side words",
+            "first end side",
+            "hit side prose2",
+            "rule",
+        ),
+        *(
+            "copies end side",
+            "furniture reader side",
+            "caption end words",
+            "topic side kind",
+            "topic run",
+            "titled title",
+            "kind@-1 kind kind@+1",
+        ),
+        *(
+            "kind@-2 kind",
+            "kind kind@+2",
+            "run side prose15",
+            "before after",
+            "gap next kind",
+            "from kind",
+            "past kind",
+            "short8 prose5 kind",
+        ),
+        *(
+            "run pages5 side",
+            "cues3 kind",
+            "cues10 side",
+            "prose15 kind",
+            "dated",
+            "named",
+            "digits",
+            "upper",
+            "commas",
+            "quoted",
+            "colon",
+            "bar",
+        ),
+        *(
+            "handle",
+            "link",
+            "rights",
+            "clock",
+            "dots",
+            "hit@-1",
+            "hit@+1",
+            "hit@-2",
+            "hit@+2",
+            "topic@-1",
+            "topic@+1",
+            "furniture@-1",
+            "furniture@+1",
+        ),
         *("words@-1 end@-1", "words@+1 end@+1", "words@-2 end@-2", "words@+2 end@+2", "first@+1", "last@-1", "caption@+1", "caption@-1"),
     )
 )
@@ -179,7 +232,11 @@ def _look_closer(line: str, look: Line, hit: Rule | None, words: Vocabulary) -> 
     function = sum(token in words.function for token in tokens)
     if not line.isascii() and UNSPACED.search(line):
         function += sum(sign in words.function_signs for sign in line) // 2
-    furniture, caption, reader = len(words.furniture.findall(lower)), len(words.caption.findall(lower)), sum(token in words.reader for token in tokens)
+    furniture, caption, reader = (
+        len(words.furniture.findall(lower)),
+        len(words.caption.findall(lower)),
+        sum(token in words.reader for token in tokens),
+    )
     upper = sum(map(str.isupper, line))
     capitals = sum(part[0].isupper() for part in parts) / max(1, len(parts))
     dated, named = date_line(line, look) is not None, looks_like_names(line)
@@ -194,7 +251,8 @@ def _look_closer(line: str, look: Line, hit: Rule | None, words: Vocabulary) -> 
         "upper": _grade(upper / max(1, len(bare)), 0.02, 0.06, 0.15, 0.4, 0.8),
         "digits": _grade(sum(map(str.isdecimal, line)) / max(1, len(bare)), 0.001, 0.03, 0.1, 0.25),
         "last": _LAST.get(bare[-1:]) or ("digit" if bare[-1:].isdecimal() else "word"),
-        "first": _FIRST.get(bare[:1]) or ("small" if bare[:1].islower() else "capital" if bare[:1].isupper() else "digit" if bare[:1].isdecimal() else "other"),
+        "first": _FIRST.get(bare[:1])
+        or ("small" if bare[:1].islower() else "capital" if bare[:1].isupper() else "digit" if bare[:1].isdecimal() else "other"),
         "hit": f"{hit.kind}-{hit.zone}" if hit else "none",
         "rule": hit.id if hit else "none",
         "dated": str(int(dated)),
@@ -203,7 +261,7 @@ def _look_closer(line: str, look: Line, hit: Rule | None, words: Vocabulary) -> 
         "caption": _grade(caption / size, 0.001, 0.06, 0.15),
         "reader": _grade(reader / size, 0.001, 0.06, 0.12),
         "commas": str(min(3, line.count(",") + line.count("、") + line.count("،"))),
-        "quoted": str(int(any(sign in line for sign in "\"“”„«»「"))),
+        "quoted": str(int(any(sign in line for sign in '"“”„«»「'))),
         "colon": str(int(":" in line or "：" in line)),
         "bar": str(int("|" in line or "›" in line or "»" in line)),
         "handle": str(int("@" in line)),

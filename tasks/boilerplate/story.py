@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
-from tasks.boilerplate.lines import GAP, UNSPACED, Line, find_body, look, weigh
+from tasks.boilerplate.lines import GAP, Line, find_body, look_at, weigh
 from tasks.boilerplate.model import decode, judge
-from tasks.boilerplate.rules import LONGEST, RECURRING, Matcher, Rule, fold
+from tasks.boilerplate.rules import LONGEST, RECURRING, Matcher, Rule
 
 ENOUGH = 80  # words of prose before a comment section; with fewer, "Comments" is a button above the story
 END_SHARE = 0.3  # and they must be so many times what follows, lest a story be lost to a button
@@ -18,7 +18,7 @@ REST_SHARE = 0.25  # what follows "Related stories" may hold so much of the pros
 PAGE_CUES = 4  # so many known lines of furniture outside the body show that the text is a page, not a story
 PAGE_MENU = 12  # so do so many lines before the body that are no prose: a menu in a language without rules
 STAMPS = 3  # so many lines of date and time after the story are over comments
-STRETCH = 1.5  # log odds that a line inside the heaviest stretch of prose is of the story, beside what the line model says
+STRETCH = 0.75  # log odds that a line inside the heaviest stretch of prose is of the story, beside what the line model says
 
 _CLOCK = re.compile(r"\d[:.h]\d\d")
 
@@ -47,24 +47,38 @@ class Stripped:
     fields: Fields
 
 
+class Read(NamedTuple):
+    """A story's lines, how each reads by itself, and the rule that knows it."""
+
+    lines: list[str]
+    looks: list[Line]
+    hits: list[Rule | None]
+
+
+def read_lines(texts: Sequence[str], matcher: Matcher) -> list[Read]:
+    """Read stories, one paragraph a line; many at once are read faster. Lines end at "\\n" only, other separators are part of a line."""
+    lines = [text.split("\n") for text in texts]
+    hits = iter(matcher.match_all([line for story in lines for line in story]))
+    return [Read(story, look_at(text, story), [next(hits) for _ in story]) for text, story in zip(texts, lines, strict=True)]
+
+
 def strip_lines(
-    text: str, matcher: Matcher, *, title: str | None = None, url: str | None = None, lift: bool = True, recurring: Collection[int] = ()
+    read: Read, *, title: str | None = None, url: str | None = None, lift: bool = True, recurring: Collection[int] = ()
 ) -> Stripped:
     """Take the furniture off one story.
 
     Args:
-        text: one paragraph a line; lines end at "\\n" only, other separators are part of a line.
-        matcher: the compiled rules.
+        read: the story's lines, as `read_lines` gives them.
         title: the record's own title, if it has one.
         url: where the story stood; its address may hold the day.
         lift: move headline, byline, agency and date lines out of the text; else they stay in it.
         recurring: numbers of the lines that are known to recur in the stories of this one's source.
     """
-    lines, looks, hits = read_lines(text, matcher)
+    lines, looks, hits = read
     for n in recurring:
         hits[n] = hits[n] or RECURRING
     live = [n for n, line in enumerate(lines) if line.strip()]
-    taken = {n: "blank" for n in range(len(lines)) if not lines[n].strip()} if text else {}
+    taken = {n: "blank" for n in range(len(lines)) if not lines[n].strip()} if lines != [""] else {}
     if len(live) <= 1:
         taken |= {n: rule.id for n in live if (rule := hits[n]) is not None and rule.kind not in ("byline", "agency")}
         return _stripped(lines, taken, Fields())
@@ -110,14 +124,6 @@ def rebuild(text: str, removed: Sequence[Mapping[str, Any]]) -> str:
         if line is None:
             return "\n".join(lines)
         lines.append(line)
-
-
-def read_lines(text: str, matcher: Matcher) -> tuple[list[str], list[Line], list[Rule | None]]:
-    """The lines of a text, how each reads by itself, and the rule that knows it."""
-    lines = text.split("\n")
-    unspaced = any(not line.isascii() and UNSPACED.search(line) for line in lines)
-    looks = [look(line, unspaced) for line in lines]
-    return lines, looks, [matcher.match(fold(line)) if len(line) <= LONGEST else None for line in lines]
 
 
 def _find_page(page: Page, live: Sequence[int], weights: Sequence[float], cut: Sequence[int]) -> tuple[Page, bool]:
