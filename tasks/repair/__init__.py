@@ -1,4 +1,8 @@
-"""Repair broken encoding with ftfy, and write down each edit so that it can be made again."""
+"""Repair broken encoding with ftfy and, beyond it, our own chains; write down each edit so that it can be made again.
+
+What is done to a line, in this order, until it comes to rest: ftfy's steps as set; or the readings of `chains`, where the language
+check finds what comes out more plausible; then invisible characters. docs/encoding.md has the whole of it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,10 @@ from unicodedata import is_normalized
 import pyarrow as pa
 
 from tasks import settings
+from tasks.repair import chains
+from tasks.repair.charsets import suspect
+from tasks.repair.invisible import PRESENT, drop
+from tasks.repair.plausible import plausibility
 from tasks.schema import REPAIRED, conform
 
 if TYPE_CHECKING:
@@ -24,10 +32,17 @@ _WELL_SET = re.compile(r"[\t\n -%'-~\xa0\u2013\u2014\u2018\u2019\u201c\u201d\u20
 # What ftfy may change in text that is not mojibake: entities, controls, line breaks, byte order marks, ligatures, and the
 # invisible characters of ftfy.chardata.CONTROL_CHARS
 _SPECIAL = re.compile(
-    "[&\0-\x08\x0b-\x1f\x7f-\x9f\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\u2028\u2029\u206a-\u206f\ufb00-\ufb06\ufeff\ufff9-\ufffc\ud800-\udfff]"
+    "&#?[0-9A-Za-z]{1,24};|[\0-\x08\x0b-\x1f\x7f-\x9f\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\u2028\u2029\u206a-\u206f\ufb00-\ufb06\ufeff\ufff9-\ufffc\ud800-\udfff]"
 )
 _WIDE = re.compile("[\u3000\uff01-\uffef]")
 _TOKEN = re.compile(r"\s+|\S+")
+_CURLED = re.compile("[\u02bc\u2018-\u201f]")
+_CHARSET = re.compile(
+    r"mojibake|\bunicode\b|\butf-?(?:8|16|32)\b|\blatin-?[1-9]\b|\biso[- ]?8859|\bwindows-125\d|\bcp-?\d{3,4}\b|\bkoi8", re.IGNORECASE
+)
+_EXAMPLES = 3
+_MOST_ROUNDS = 6
+_IN_DOUBT = 2.0  # plausibility that ftfy's reading must have before ours: ours has passed the language check (but ftfy knows lost bytes)
 _MOST_TOKENS = 600  # beyond, a line's edits are not told apart: the comparison is quadratic
 
 Edit = dict[str, Any]
@@ -58,7 +73,7 @@ def repair_text(text: str, field: str, knobs: settings.Repair) -> tuple[str, lis
     config = _config(knobs, tags="<" in text)
     lines, edits, start = [], [], 0
     for line in text.split("\n"):
-        mended, fix = _repair_line(line, config)
+        mended, fix = _repair_line(line, config, knobs)
         if mended != line:
             edits += _edits(line, mended, start, field, fix)
         lines.append(mended)
@@ -91,35 +106,77 @@ def _config(knobs: settings.Repair, tags: bool) -> TextFixerConfig:
     )
 
 
-def _repair_line(line: str, config: TextFixerConfig) -> tuple[str, str]:
-    """The mended line and ftfy's explanation in words."""
+def _repair_line(line: str, config: TextFixerConfig, knobs: settings.Repair) -> tuple[str, str]:
+    """The mended line and what was done, in words; a line that never comes to rest is left alone."""
+    now, fixes = line, list[str]()
+    for _ in range(_MOST_ROUNDS):
+        if _unchanged(now, config, knobs):
+            return now, ", ".join(fixes)
+        mended, steps = _round(now, config, knobs)
+        if mended == now:
+            return now, ", ".join(fixes)
+        now, fixes = mended, [*fixes, *steps]
+    return line, ""
+
+
+def _round(line: str, config: TextFixerConfig, knobs: settings.Repair) -> tuple[str, list[str]]:
+    """What ftfy makes of the line, or our chains where that is more plausible; then without stray invisible characters."""
+    if _is_about_charsets(line):
+        mended, steps = _ftfy(line, config._replace(fix_encoding=False))
+    else:
+        mended, steps = _ftfy(line, config)
+        if knobs.chains:
+            ours, readings = chains.mend(line)
+            if readings:
+                ours, more = _ftfy(ours, config)
+                if plausibility(mended) <= plausibility(ours) + (0.0 if "\ufffd" in ours else _IN_DOUBT):
+                    mended, steps = ours, readings + more
+    seen = drop(mended, knobs.invisible)
+    return seen, steps if seen == mended else [*steps, f"drop {knobs.invisible} invisible characters"]
+
+
+def _ftfy(line: str, config: TextFixerConfig) -> tuple[str, list[str]]:
     from ftfy import fix_and_explain
 
-    if _unchanged(line, config):
-        return line, ""
-    mended, plan = fix_and_explain(line, config)
-    fix = ", ".join(f"{action} {name}" for action, name in plan or [])
-    return " ".join(mended.split("\n")), fix
+    fixed, plan = fix_and_explain(line, config)
+    return " ".join(fixed.split("\n")), [f"{action} {name}" for action, name in plan or []]
 
 
-def _unchanged(line: str, config: TextFixerConfig) -> bool:
-    """ftfy would not change the line: the conditions of its steps, without the steps (tested against it)."""
+def _is_about_charsets(line: str) -> bool:
+    """The line names a charset and has a few broken stretches only: they are its examples."""
+    from ftfy.badness import is_bad
+
+    return _CHARSET.search(line) is not None and sum(bool(suspect().search(part)) or is_bad(part) for part in line.split()) <= _EXAMPLES
+
+
+def _unchanged(line: str, config: TextFixerConfig, knobs: settings.Repair) -> bool:
+    """A round would not change the line: the conditions of its steps, without the steps (tested against it)."""
     from ftfy.badness import is_bad
 
     if (_PLAIN if config.uncurl_quotes else _WELL_SET).fullmatch(line):
         return True
     if _SPECIAL.search(line) or (config.fix_character_width and _WIDE.search(line)):
         return False
-    if config.uncurl_quotes and re.search("[\u02bc\u2018-\u201f]", line):
+    if config.uncurl_quotes and _CURLED.search(line):
         return False
-    return not is_bad(line) and is_normalized("NFC", line)
+    if knobs.invisible != "keep" and PRESENT.search(line):
+        return False
+    return not (knobs.chains and suspect().search(line)) and not is_bad(line) and is_normalized("NFC", line)
 
 
 def _edits(before: str, after: str, start: int, field: str, fix: str) -> list[Edit]:
-    """Whole words that differ, or the whole differing stretch of a very long line."""
+    """Whole words that differ, or, where too many words lie between the first and the last that do, the whole stretch."""
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    first, most = 0, min(len(old), len(new))
+    while first < most and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < most - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    start += sum(map(len, old[:first]))
+    old, new = old[first : len(old) - last], new[first : len(new) - last]
     if max(len(old), len(new)) > _MOST_TOKENS:
-        old, new = [before], [after]
+        old, new = ["".join(old)], ["".join(new)]
     places = [0]
     for token in old:
         places.append(places[-1] + len(token))
