@@ -1,0 +1,94 @@
+"""The story in a page, and what the page says about it.
+
+trafilatura proposes; the page's own blocks are then judged one by one (`choose`), with trafilatura's choice, the body that JSON-LD
+declares, links, names of classes and the place in the page as evidence. A page without blocks may still carry its story as data (`state`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.ingest.html.blocks import Blocks, count_words, read_blocks
+from tasks.ingest.html.choose import choose
+from tasks.ingest.html.facts import LATEST_DATE, Facts, declared_body, read_facts
+from tasks.ingest.html.measures import Hints
+from tasks.ingest.html.state import carried_story
+from tasks.ingest.html.trees import parse_page
+
+__all__ = ["Page", "page_text", "read_page"]
+
+MOST_ELEMENTS = 30_000
+"""trafilatura takes some 5 s for so many times ten; a page with more is read without it."""
+LITTLE = 25
+"""With fewer words a page shows no story, if it carries a longer one as data."""
+SHOWN = 200_000
+"""Code points of a page without a story that go to the quarantine."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page gives; text has one paragraph a line and is empty when there is no story."""
+
+    text: str
+    title: str | None
+    byline: str | None
+    agency: str | None
+    source: str | None
+    url: str | None
+    published_at: str | None
+    language: str | None
+
+
+def read_page(html: str, focus: str) -> Page:
+    """Body and metadata of an HTML page.
+
+    Args:
+        html: the page; broken, cut and empty ones too.
+        focus: balanced, precision or recall: what to favour when it is unclear whether a part of the page belongs to its story.
+    """
+    tree = parse_page(html)
+    if tree is None or tree.tag in ("rss", "feed", "rdf", "urlset", "sitemapindex"):
+        return Page("", None, None, None, None, None, None, None)
+    page = read_blocks(tree)
+    body = declared_body(tree)
+    carried = "" if _words(page) >= 20 * LITTLE else carried_story(tree)
+    small = sum(1 for _ in tree.iter()) <= MOST_ELEMENTS
+    facts = read_facts(tree, small)
+    extracted = _extract(tree) if small else ""  # last: it takes the tree apart
+    chosen = choose(page, Hints(extracted, body, facts.title or "", facts.summary or ""), focus)
+    text = "\n".join(page.blocks[n].text for n in chosen)
+    for other in (body, carried):
+        if count_words(text) < LITTLE <= count_words(other) and count_words(other) > 3 * count_words(text):
+            text = other
+    return _page(text, facts)
+
+
+def page_text(html: str) -> str:
+    """All text of a page, for the quarantine of pages without a story."""
+    tree = parse_page(html)
+    return "" if tree is None else "\n".join(block.text for block in read_blocks(tree, bare=True).blocks)[:SHOWN]
+
+
+def _page(text: str, facts: Facts) -> Page:
+    return Page(text, facts.title, facts.byline, facts.agency, facts.source, facts.url, facts.published_at, facts.language)
+
+
+def _words(page: Blocks) -> int:
+    return sum(block.words for block in page.blocks)
+
+
+def _extract(tree: Any) -> str:
+    """trafilatura's text, a line a paragraph; empty when it finds none or fails."""
+    import trafilatura
+
+    # "discarding data": no story was found, which is what we say of such a page ourselves
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+    try:
+        # deduplicate is a cache of the process: the result would depend on the pages before this one
+        found: Any = trafilatura.bare_extraction(tree, include_comments=False, deduplicate=False, with_metadata=False)
+    except Exception:  # noqa: BLE001  # one of several witnesses: a page that breaks it is read without it
+        return ""
+    return (found.text or "") if found is not None else ""
