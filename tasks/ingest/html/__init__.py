@@ -7,23 +7,26 @@ declares, links, names of classes and the place in the page as evidence. A page 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.ingest.html.blocks import Blocks, count_words, read_blocks
-from tasks.ingest.html.choose import choose
+from tasks.ingest.html.choose import MOST_BLOCKS, choose
 from tasks.ingest.html.facts import LATEST_DATE, Facts, declared_body, read_facts
 from tasks.ingest.html.measures import Hints
 from tasks.ingest.html.state import carried_story
-from tasks.ingest.html.trees import parse_page
+from tasks.ingest.html.trees import flatten, is_feed, parse_page
 
 __all__ = ["Page", "page_text", "read_page"]
 
 MOST_ELEMENTS = 30_000
 """trafilatura takes some 5 s for so many times ten; a page with more is read without it."""
+NESTED = 500
+"""A page nested deeper is broken on purpose or by a program: trafilatura takes minutes over it, and lxml does not see its end."""
 LITTLE = 25
 """With fewer words a page shows no story, if it carries a longer one as data."""
+FEWEST = 5
+"""Fewer words are no story, whatever the page takes them for."""
 SHOWN = 200_000
 """Code points of a page without a story that go to the quarantine."""
 
@@ -49,13 +52,16 @@ def read_page(html: str, focus: str) -> Page:
         html: the page; broken, cut and empty ones too.
         focus: balanced, precision or recall: what to favour when it is unclear whether a part of the page belongs to its story.
     """
-    tree = parse_page(html)
-    if tree is None or tree.tag in ("rss", "feed", "rdf", "urlset", "sitemapindex"):
+    tree = None if is_feed(html) else parse_page(html)
+    if tree is None:
         return Page("", None, None, None, None, None, None, None)
     page = read_blocks(tree)
+    if page.depth > NESTED or not page.blocks:
+        tree = _flat(html, tree)
+        page = read_blocks(tree)
     body = declared_body(tree)
     carried = "" if _words(page) >= 20 * LITTLE else carried_story(tree)
-    small = sum(1 for _ in tree.iter()) <= MOST_ELEMENTS
+    small = len(page.blocks) <= MOST_BLOCKS and sum(1 for _ in tree.iter()) <= MOST_ELEMENTS
     facts = read_facts(tree, small)
     extracted = _extract(tree) if small else ""  # last: it takes the tree apart
     chosen = choose(page, Hints(extracted, body, facts.title or "", facts.summary or ""), focus)
@@ -63,17 +69,29 @@ def read_page(html: str, focus: str) -> Page:
     for other in (body, carried):
         if count_words(text) < LITTLE <= count_words(other) and count_words(other) > 3 * count_words(text):
             text = other
+    if count_words(text) < FEWEST:
+        text = ""
     return _page(text, facts)
 
 
 def page_text(html: str) -> str:
     """All text of a page, for the quarantine of pages without a story."""
     tree = parse_page(html)
-    return "" if tree is None else "\n".join(block.text for block in read_blocks(tree, bare=True).blocks)[:SHOWN]
+    if tree is None:
+        return ""
+    page = read_blocks(tree, bare=True)
+    if page.depth > NESTED or not page.blocks:
+        page = read_blocks(_flat(html, tree), bare=True)
+    return "\n".join(block.text for block in page.blocks)[:SHOWN]
 
 
 def _page(text: str, facts: Facts) -> Page:
     return Page(text, facts.title, facts.byline, facts.agency, facts.source, facts.url, facts.published_at, facts.language)
+
+
+def _flat(html: str, tree: Any) -> Any:
+    flat = parse_page(flatten(html))
+    return tree if flat is None else flat
 
 
 def _words(page: Blocks) -> int:

@@ -66,10 +66,11 @@ class Block:
 
 @dataclass(slots=True)
 class Blocks:
-    """The blocks of a page in order, and the elements around them."""
+    """The blocks of a page in order, the elements around them, and how deep those are nested."""
 
     nodes: list[Node] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    depth: int = 0
 
 
 @cache
@@ -180,6 +181,8 @@ class _Walk:
                 else:
                     self._flush(node)
                     around.append(node)
+                    if len(around) > self.page.depth:
+                        self.page.depth = len(around)
                     if len(around) < DEEPEST:
                         node = self._enter(element, tag, node)
                     if element.text:

@@ -13,6 +13,8 @@ from tasks.ingest.html.measures import Hints, measure, prose_of, relate
 
 WEIGHTS = Path(__file__).parent / "weights.json"
 THRESHOLDS = {"recall": 0.25, "balanced": 0.45, "precision": 0.65}
+MOST_BLOCKS = 6_000
+"""Of a page with more, and nothing from trafilatura, the prose of the heaviest element is taken as it is."""
 AGREED = 0.2
 """Plain text of the story's own element that trafilatura takes too stays down to this probability: a list, a verse, an odd paragraph."""
 
@@ -28,7 +30,10 @@ def choose(page: Blocks, hints: Hints, focus: str) -> list[int]:
     if not page.blocks:
         return []
     if not hints.extracted:
-        hints = Hints(prose_of(page, hints), hints.declared, hints.title, hints.summary)
+        prose = prose_of(page)
+        if len(page.blocks) > MOST_BLOCKS:
+            return prose
+        hints = Hints("\n".join(page.blocks[n].text for n in prose), hints.declared, hints.title, hints.summary)
     measures, headings = measure(page, hints)
     probable = judge(page, measures, headings)
     threshold = THRESHOLDS[focus]

@@ -41,8 +41,12 @@ OTHERS = frozenset(["liveBlogUpdate", "itemListElement", "comment", "mentions", 
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|da|door|av|af|texto?|text|autor(?:in)?|author)\b[\s:]+", re.IGNORECASE)
 _AND = re.compile(r"\s*(?:,|;|\||/|•|\band\b|\bund\b|\bet\b|\by\b|\be\b(?=\s\w{2})|\boch\b|\bog\b|\ben\b|&)\s*", re.IGNORECASE)
 _DATED = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_NOISE = re.compile(rf"({_STRING})|/\*.*?\*/|(?<![:\"])//[^\n]*|,(?=\s*[\]}}])|^\s*(?://)?\s*<!(?:--|\[CDATA\[)|(?:-->|\]\]>)\s*;?\s*$", re.DOTALL)
+# no part of these gives back what it took, so that broken data costs no more time than its length
+_STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_NOISE = re.compile(
+    rf"({_STRING})|/\*.*?(?:\*/|\Z)|//[^\n]*+|,(?=\s*+[\]}}}}])|<!--|<!\[CDATA\[|-->|\]\]>",
+    re.DOTALL,
+)
 _MARKUP = re.compile(r"<[^>]{1,200}>")
 _TITLE_PARTS = re.compile(r"\s+[-–—|•·»:/]+\s+|\s*\|\s*")
 _WORDS = re.compile(r"\w+")
@@ -82,10 +86,10 @@ def read_facts(tree: Any, thorough: bool) -> Facts:
     published = next(_dates(tree, story, nodes), None)
     asked = None
     if thorough and not (title and names and published and source and url):
-        asked = _ask(tree, title is None, published is None)
+        asked = _ask(tree, published is None)
     if asked is not None:
         title = title or _plain(asked.title)
-        names = names or _split(asked.author)
+        names = names or [name for name in _split(asked.author) if " " in name or not name.isascii()]
         source = source or _plain(asked.sitename)
         url = url or asked.url
         published = published or asked.date
@@ -130,6 +134,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             stack = [load_leniently(text)]
         except (ValueError, RecursionError):
             stack = [{"@type": "Article", "datePublished": date} for date in _DATED.findall(text)[:1]]
+            script.text = None  # trafilatura has patterns for such data that may take minutes
         while stack:
             one = stack.pop()
             if isinstance(one, dict):
@@ -177,15 +182,20 @@ def _dates(tree: Any, story: dict[str, Any], nodes: list[dict[str, Any]]) -> Ite
             yield time.get("datetime")
 
 
-def _ask(tree: Any, title: bool, date: bool) -> Any:
-    import trafilatura
+def _ask(tree: Any, date: bool) -> Any:
+    """trafilatura's reading of the page; `date`: search all of it for a date. What tells of changes is taken out first, lest it be taken for
+    a date of publication."""
     from trafilatura.metadata import extract_metadata
 
-    del trafilatura, title
+    for element in tree.iter("script", "meta", "time"):
+        names = " ".join(element.get(key) or "" for key in ("property", "name", "itemprop", "class")).lower()
+        if element.tag == "script" and "ld+json" in (element.get("type") or "").lower():
+            element.text = None
+        elif any(sign in names for sign in ("modif", "update", "lastmod", "revised")):
+            for key in ("content", "datetime"):
+                element.attrib.pop(key, None)
     try:
-        return extract_metadata(
-            tree, date_config={"extensive_search": date, "max_date": LATEST_DATE, "original_date": True}, extensive=date
-        )
+        return extract_metadata(tree, date_config={"extensive_search": date, "max_date": LATEST_DATE, "original_date": True}, extensive=date)
     except Exception:  # noqa: BLE001  # it gives no more than a hint: a page that breaks it is read without it
         return None
 
@@ -261,9 +271,9 @@ def _split(names: str | None) -> list[str]:
     plain = _plain(names)
     if not plain or len(plain) > 200:
         return []
-    plain = re.sub(r"\S+@\S+|@\w+", " ", plain)
+    plain = re.sub(r"\S*@\S+|\S+://\S+|www\.\S+", " ", plain)
     parts = (part.strip(" .:-–—()") for part in _AND.split(_BY.sub("", plain)))
-    return [part for part in parts if 1 < len(part) <= 60 and "://" not in part and "www." not in part and not any(sign.isdigit() for sign in part)]
+    return [part for part in parts if 1 < len(part) <= 60 and not any(sign.isdigit() for sign in part)]
 
 
 def _is_desk(name: str, outlet: set[str]) -> bool:

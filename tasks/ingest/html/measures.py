@@ -81,19 +81,17 @@ def measure(page: Blocks, hints: Hints) -> tuple[list[Measures], list[int]]:
     return view.measure(), view.headings
 
 
-def prose_of(page: Blocks, hints: Hints) -> str:
-    """The prose of the element that holds most of it, a line a block: what stands in for trafilatura's text where there is none."""
-    view = _Page(page, hints)
-    return "\n".join(
-        block.text for block, prose, inside in zip(page.blocks, view.prose, view.inside, strict=True) if inside >= 0 and prose
-    )
+def prose_of(page: Blocks) -> list[int]:
+    """Numbers of the blocks of prose in the element that holds most of it: what stands in for trafilatura's text where there is none."""
+    view = _Page(page, Hints())
+    return [n for n, (prose, inside) in enumerate(zip(view.prose, view.inside, strict=True)) if inside >= 0 and prose]
 
 
 class _Page:
     def __init__(self, page: Blocks, hints: Hints) -> None:
         self.page, self.hints = page, hints
         blocks = page.blocks
-        self.runs = [shingles(block.text) for block in blocks]
+        self.runs = [shingles(block.text) if hints.extracted else [] for block in blocks]
         found = Known(hints.extracted)
         self.extracted = [found.share(runs) for runs in self.runs]
         declared = Known(hints.declared)
