@@ -1,4 +1,4 @@
-"""Train the choice of a page's blocks: `python -m bench.fit_page` writes tasks/ingest/html/weights.json with its training record.
+"""Train the choice of a page's blocks: `python -m bench.fit_page` writes tasks/ingest/page/weights.json with its training record.
 
 Two logistic models with an L2 penalty. A block counts by its share of the page's story, so that every page counts alike; its target is the
 share of its words that align with the page's gold text. The second model reads what the first, fitted without that page's outlet, thinks of
@@ -29,11 +29,12 @@ from scipy.optimize import minimize
 
 from bench.quality import ROOT
 from tasks.boilerplate import strip_text
-from tasks.ingest import html as pages
-from tasks.ingest.html.blocks import Blocks, read_blocks
-from tasks.ingest.html.choose import AGREED, THRESHOLDS, is_agreed
-from tasks.ingest.html.measures import Hints, Measures, measure, relate
-from tasks.ingest.html.trees import parse_page
+from tasks.ingest import html
+from tasks.ingest.page.blocks import Blocks, read_blocks
+from tasks.ingest.page.choose import AGREED, THRESHOLDS, is_agreed
+from tasks.ingest.page.facts import declared_body, read_facts
+from tasks.ingest.page.measures import Hints, Measures, measure, relate
+from tasks.ingest.page.trees import parse_page
 
 SETS = {"2019": "articles_2019", "2026": "news_2023_2026"}
 FOLDS, INNER = 5, 4
@@ -73,10 +74,11 @@ def read_samples(folder: Path) -> list[Sample]:
 
 def _sample(row: Mapping[str, Any], year: str) -> Sample:
     tree = parse_page(row["html"])
-    assert tree is not None
-    page, body = read_blocks(tree), pages.declared_body(tree)
-    facts = pages.read_facts(tree, thorough=True)
-    hints = Hints(pages._extract(tree), body, facts.title or "", facts.summary or "")  # noqa: SLF001  # the very text the flow will have
+    if tree is None:
+        raise SystemExit(f"fit_page: {row['id']} is no page")
+    page, body = read_blocks(tree), declared_body(tree)
+    facts = read_facts(tree, thorough=True)
+    hints = Hints(html._extract(tree), body, facts.title or "", facts.summary or "")  # noqa: SLF001  # the very text the flow will have
     measures, headings = measure(page, hints)
     shares = align(page, row["gold"])
     total = max(40, len(_words(row["gold"])))
@@ -125,15 +127,21 @@ def align(page: Blocks, gold: str) -> list[float]:
     of_block: defaultdict[int, list[int]] = defaultdict(list)
     for place, (_, n) in enumerate(words):
         of_block[n].append(place)
-    for members in of_block.values():
-        if not any(done[place] for place in members):
-            for k in range(len(members) - 3):
-                run = tuple(words[place][0] for place in members[k : k + 4])
-                if left[run] > 0:
-                    left[run] -= 1
-                    for place in members[k : k + 4]:
-                        done[place] = True
+    _find_rest([word for word, _ in words], of_block, left, done)
     return [sum(done[place] for place in of_block[n]) / sizes[n] if sizes[n] else 0.0 for n in range(len(page.blocks))]
+
+
+def _find_rest(words: Sequence[str], of_block: Mapping[int, list[int]], left: Counter[Any], done: list[bool]) -> None:
+    """Mark the words of blocks that nothing aligned with, where runs of four are left in the gold text."""
+    for members in of_block.values():
+        if any(done[place] for place in members):
+            continue
+        for k in range(len(members) - 3):
+            run = tuple(words[place] for place in members[k : k + 4])
+            if left[run] > 0:
+                left[run] -= 1
+                for place in members[k : k + 4]:
+                    done[place] = True
 
 
 class Table:
@@ -190,7 +198,10 @@ class Trainer:
         self.first.columns = {name: n for n, name in enumerate(sorted(kept))}
         self.x = [self.first.rows(sample.measures, grow=False) for sample in samples]
         self.beside = Table()
-        self.beside.columns = {name: n for n, name in enumerate(sorted({name for s in samples for m in self._related(s, [0.5] * len(s.measures)) for name in m}))}
+        self.beside.columns = {
+            name: n
+            for n, name in enumerate(sorted({name for s in samples for m in self._related(s, [0.5] * len(s.measures)) for name in m}))
+        }
 
     @staticmethod
     def _related(sample: Sample, scores: Sequence[float]) -> list[Measures]:
@@ -266,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     print("fitted", fitted)
     names = list(trainer.first.columns)
     record = {
-        "about": "logistic models of tasks/ingest/html/choose.py, written by bench/fit_page.py",
+        "about": "logistic models of tasks/ingest/page/choose.py, written by bench/fit_page.py",
         "trained_on": {year: sum(s.year == year for s in samples) for year in SETS},
         "penalty": PENALTY,
         "cross_validated": rounds,
@@ -275,7 +286,7 @@ def main(arguments: list[str] | None = None) -> int:
         "second": _rounded(names, second[: len(names)]),
         "neighbours": _rounded(list(trainer.beside.columns), second[len(names) :]),
     }
-    (ROOT / "tasks/ingest/html/weights.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (ROOT / "tasks/ingest/page/weights.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 

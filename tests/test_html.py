@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.ingest.html import page_text, read_page
-from tasks.ingest.html.blocks import CUES, cue_bit, read_blocks, read_cues
-from tasks.ingest.html.choose import WEIGHTS
-from tasks.ingest.html.facts import load_leniently, read_facts
-from tasks.ingest.html.trees import parse_page
+from tasks.ingest.page.blocks import CUES, cue_bit, read_blocks, read_cues
+from tasks.ingest.page.choose import WEIGHTS
+from tasks.ingest.page.facts import load_leniently, read_facts
+from tasks.ingest.page.trees import parse_page
 
 CASES = Path(__file__).parent / "cases/html"
 PAGES = sorted((CASES / "pages").glob("*.html"))
@@ -52,7 +52,9 @@ def test_a_story_that_scripts_would_show() -> None:
 
 def test_a_declared_body_where_the_page_shows_none() -> None:
     body = json.dumps({"@type": "NewsArticle", "headline": "Bridge closes", "articleBody": f"{SENTENCE * 3}\n\n{SENTENCE * 2}"})
-    page = read_page(f'<html><head><script type="application/ld+json">{body}</script></head><body><div id="app"></div></body></html>', "balanced")
+    page = read_page(
+        f'<html><head><script type="application/ld+json">{body}</script></head><body><div id="app"></div></body></html>', "balanced"
+    )
     assert page.text.count("\n") == 1
     assert page.title == "Bridge closes"
 
@@ -65,7 +67,9 @@ def test_facts(case: dict[str, Any]) -> None:
 
 
 def test_language_of_the_root_goes_first() -> None:
-    page = read_page(f'<html lang="sv"><head><meta property="og:locale" content="en_US"></head><body>{PARAGRAPH * 3}</body></html>', "balanced")
+    page = read_page(
+        f'<html lang="sv"><head><meta property="og:locale" content="en_US"></head><body>{PARAGRAPH * 3}</body></html>', "balanced"
+    )
     assert page.language == "sv"
 
 
@@ -102,9 +106,13 @@ WITH_STORY = {
     "tables in tables": "<table><tr><td>" * 3_000 + PARAGRAPH * 4,
     "lists in lists": "<ul><li>" * 5_000 + PARAGRAPH * 4,
     "entities": ENTITIES,
-    "data never closed": '<html><head><script type="application/ld+json">{"a": ' + '"\\' * 100_000 + f"</script></head><body>{PARAGRAPH * 4}",
+    "data never closed": '<html><head><script type="application/ld+json">{"a": '
+    + '"\\' * 100_000
+    + f"</script></head><body>{PARAGRAPH * 4}",
     "data of brackets": '<html><head><script type="application/ld+json">' + "[" * 100_000 + f"</script></head><body>{PARAGRAPH * 4}",
-    "data of comments": '<html><head><script type="application/ld+json">{"a": "' + "/*" * 100_000 + f"</script></head><body>{PARAGRAPH * 4}",
+    "data of comments": '<html><head><script type="application/ld+json">{"a": "'
+    + "/*" * 100_000
+    + f"</script></head><body>{PARAGRAPH * 4}",
     "endless class": f'<html><body><div class="{"related-" * 40_000}"></div>{PARAGRAPH * 4}',
     "preformatted": f"<html><body><pre>{SENTENCE * 5}</pre></body></html>",
 }
@@ -151,7 +159,32 @@ def test_gigantic_pages_take_bounded_time(html: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["<p>", "</p>", "<div class='related'>", "</div>", "<a href=x>", "</a>", "<br>", "<li>", "<b>", "</b>", "word ", "One. ", "<!--", "-->", "&amp;", "<table>", "<td>"]), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "<p>",
+                "</p>",
+                "<div class='related'>",
+                "</div>",
+                "<a href=x>",
+                "</a>",
+                "<br>",
+                "<li>",
+                "<b>",
+                "</b>",
+                "word ",
+                "One. ",
+                "<!--",
+                "-->",
+                "&amp;",
+                "<table>",
+                "<td>",
+            ]
+        ),
+        max_size=60,
+    )
+)
 def test_no_markup_breaks_the_blocks(parts: list[str]) -> None:
     html = "<html><body>" + "".join(parts) + "</body></html>"
     tree = parse_page(html)
@@ -162,7 +195,7 @@ def test_no_markup_breaks_the_blocks(parts: list[str]) -> None:
     assert read_page(html, "balanced") == read_page(html, "balanced")
 
 
-@pytest.mark.parametrize("text", ['{"a": 1,}', '<!-- {"a": 1} -->', '{"a": 1 /* one */}', '{"a": 1} ;', "// <![CDATA[\n{\"a\": 1}\n// ]]>"])
+@pytest.mark.parametrize("text", ['{"a": 1,}', '<!-- {"a": 1} -->', '{"a": 1 /* one */}', '{"a": 1} ;', '// <![CDATA[\n{"a": 1}\n// ]]>'])
 def test_json_as_pages_write_it(text: str) -> None:
     assert load_leniently(text) == {"a": 1}
 

@@ -8,8 +8,8 @@ from functools import cache
 from math import exp
 from pathlib import Path
 
-from tasks.ingest.html.blocks import Blocks
-from tasks.ingest.html.measures import Hints, measure, prose_of, relate
+from tasks.ingest.page.blocks import Blocks
+from tasks.ingest.page.measures import Hints, measure, prose_of, relate
 
 WEIGHTS = Path(__file__).parent / "weights.json"
 THRESHOLDS = {"recall": 0.25, "balanced": 0.45, "precision": 0.65}

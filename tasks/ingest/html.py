@@ -10,12 +10,12 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.ingest.html.blocks import Blocks, count_words, read_blocks
-from tasks.ingest.html.choose import MOST_BLOCKS, choose
-from tasks.ingest.html.facts import LATEST_DATE, Facts, declared_body, read_facts
-from tasks.ingest.html.measures import Hints
-from tasks.ingest.html.state import carried_story
-from tasks.ingest.html.trees import flatten, is_feed, parse_page
+from tasks.ingest.page.blocks import Blocks, count_words, read_blocks
+from tasks.ingest.page.choose import MOST_BLOCKS, choose
+from tasks.ingest.page.facts import Facts, declared_body, read_facts
+from tasks.ingest.page.measures import Hints
+from tasks.ingest.page.state import carried_story
+from tasks.ingest.page.trees import flatten, is_feed, parse_page
 
 __all__ = ["Page", "page_text", "read_page"]
 

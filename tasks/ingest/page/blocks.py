@@ -13,14 +13,92 @@ from typing import Any
 CUES = Path(__file__).parent / "cues.toml"
 
 INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark math nobr output q rp rt ruby s samp small span strike strong sub sup "
-    "time tt u var wbr".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "math",
+        "nobr",
+        "output",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+    ]
 )
 SKIPPED = frozenset(
-    "script style noscript template svg canvas head iframe object embed applet audio video map select option textarea input datalist noframes source "
-    "track param progress meter colgroup".split()
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "canvas",
+        "head",
+        "iframe",
+        "object",
+        "embed",
+        "applet",
+        "audio",
+        "video",
+        "map",
+        "select",
+        "option",
+        "textarea",
+        "input",
+        "datalist",
+        "noframes",
+        "source",
+        "track",
+        "param",
+        "progress",
+        "meter",
+        "colgroup",
+    ]
 )
-_NAMES = ("class", "id", "role", "itemprop", "data-testid", "data-test", "data-component", "data-type", "data-module", "data-qa", "aria-label", "property")
+_NAMES = (
+    "class",
+    "id",
+    "role",
+    "itemprop",
+    "data-testid",
+    "data-test",
+    "data-component",
+    "data-type",
+    "data-module",
+    "data-qa",
+    "aria-label",
+    "property",
+)
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -149,60 +227,57 @@ class _Walk:
         self.spans: list[tuple[int, str, int]] = []  # inline elements that have ended: length, tag, bits
         self.broken = False
         self.pending = False  # a br came, and no text since
+        self.node = -1
+        self.links = 0  # links that are open
+        self.around: list[int] = []  # of elements that part blocks: the number of the one around
+        self.opened: list[tuple[str, int, int, int]] = []  # of inline elements: tag, bits, length and number of blocks at their start
 
     def run(self) -> Blocks:
         from lxml.etree import iterwalk
 
-        node, links, skipped = -1, 0, self.skipped
-        around: list[int] = []  # of elements that part blocks: the number of the one around
-        opened: list[tuple[str, int, int, int]] = []  # of inline elements: tag, bits, length and number of blocks at their start
         walk = iterwalk(self.tree, events=("start", "end"))
         for event, element in walk:
-            tag = element.tag
-            if not isinstance(tag, str):
-                if event == "end" and element.tail:
-                    self._add(element.tail, links, node)
-                continue
-            if ":" in tag:
-                tag = tag.rpartition(":")[2]
-            if event == "start":
-                if tag in skipped:
-                    walk.skip_subtree()
-                elif tag in INLINE:
-                    links += tag == "a"
-                    opened.append((tag, self._cues(element), self.length, len(self.page.blocks)))
-                    if element.text:
-                        self._add(element.text, links, node)
-                elif tag == "br":
-                    if self.pending:
-                        self._flush(node)
-                        self.broken = True
-                    self.pending = self.length > 0
-                else:
-                    self._flush(node)
-                    around.append(node)
-                    if len(around) > self.page.depth:
-                        self.page.depth = len(around)
-                    if len(around) < DEEPEST:
-                        node = self._enter(element, tag, node)
-                    if element.text:
-                        self._add(element.text, links, node)
-                continue
-            if tag in skipped or tag == "br":
-                pass
-            elif tag in INLINE:
-                links -= tag == "a"
-                name, bits, length, blocks = opened.pop()
-                start = length if blocks == len(self.page.blocks) else 0
-                if self.length > start:
-                    self.spans.append((self.length - start, name, bits))
+            tag = element.tag.rpartition(":")[2]
+            if event == "end":
+                self._leave(element, tag)
+            elif tag in self.skipped:
+                walk.skip_subtree()
             else:
-                self._flush(node)
-                node = around.pop()
-            if element.tail and element is not self.tree:
-                self._add(element.tail, links, node)
-        self._flush(node)
+                self._enter(element, tag)
+        self._flush()
         return self.page
+
+    def _enter(self, element: Any, tag: str) -> None:
+        if tag == "br":
+            if self.pending:
+                self._flush()
+                self.broken = True
+            self.pending = self.length > 0
+            return
+        if tag in INLINE:
+            self.links += tag == "a"
+            self.opened.append((tag, self._cues(element), self.length, len(self.page.blocks)))
+        else:
+            self._flush()
+            self.around.append(self.node)
+            self.page.depth = max(self.page.depth, len(self.around))
+            if len(self.around) < DEEPEST:
+                self.node = self._number(element, tag)
+        if element.text:
+            self._add(element.text)
+
+    def _leave(self, element: Any, tag: str) -> None:
+        if tag in INLINE:
+            self.links -= tag == "a"
+            name, bits, length, blocks = self.opened.pop()
+            start = length if blocks == len(self.page.blocks) else 0
+            if self.length > start:
+                self.spans.append((self.length - start, name, bits))
+        elif tag not in self.skipped and tag != "br":
+            self._flush()
+            self.node = self.around.pop()
+        if element.tail and element is not self.tree:
+            self._add(element.tail)
 
     def _cues(self, element: Any) -> int:
         attributes = element.attrib
@@ -220,14 +295,15 @@ class _Walk:
             bits |= cue_bit("hidden")
         return bits
 
-    def _enter(self, element: Any, tag: str, node: int) -> int:
+    def _number(self, element: Any, tag: str) -> int:
+        node = self.node
         bits = 0 if tag in ("html", "body") else self._cues(element)
         style = f"{tag}.{element.get('class') or ''}"
         depth = self.page.nodes[node].depth + 1 if node >= 0 else 0
         self.page.nodes.append(Node(node, tag, bits, style, depth))
         return len(self.page.nodes) - 1
 
-    def _add(self, text: str, links: int, node: int) -> None:
+    def _add(self, text: str) -> None:
         if text.isspace():
             self.pieces.append(" ")
             return
@@ -236,14 +312,14 @@ class _Walk:
             if _wraps("".join(self.pieces[-3:]), text):
                 self.pieces.append(" ")
             else:
-                self._flush(node)
+                self._flush()
                 self.broken = True
         self.pieces.append(text)
         self.length += len(text)
-        if links:
+        if self.links:
             self.linked += len(text)
 
-    def _flush(self, node: int) -> None:
+    def _flush(self) -> None:
         if self.length:
             text = _SPACE.sub(" ", "".join(self.pieces)).replace("\u00ad", "").strip()
             if text:
@@ -254,7 +330,7 @@ class _Walk:
                 for _, bits in wrap:
                     inner |= bits
                 linked = round(words * min(1.0, self.linked / self.length))
-                self.page.blocks.append(Block(text, node, words, linked, inner, frozenset(tag for tag, _ in wrap), self.broken))
+                self.page.blocks.append(Block(text, self.node, words, linked, inner, frozenset(tag for tag, _ in wrap), self.broken))
                 self.broken = False
         self.pending = False
         self.pieces, self.spans = [], []

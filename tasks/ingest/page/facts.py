@@ -27,14 +27,25 @@ DATED = (
     "pubdate",
     "sailthru.date",
 )
-AUTHORED = ("author", "article:author", "og:article:author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "cxenseparse:author")
+AUTHORED = (
+    "author",
+    "article:author",
+    "og:article:author",
+    "parsely-author",
+    "sailthru.author",
+    "dc.creator",
+    "dcterms.creator",
+    "cxenseparse:author",
+)
 STORIES = re.compile(r"(?:article|posting|report|review|recipe|webpage|creativework|newsitem)$", re.IGNORECASE)
 AGENCIES = frozenset(
     """ap|the associated press|associated press|reuters|thomson reuters|afp|agence france-presse|agence france presse|dpa|dpa-afx|deutsche presse-agentur|
     efe|agencia efe|agencias|ansa|apa|sid|kna|epd|upi|united press international|pa|pa media|press association|pa news agency|bloomberg|bloomberg news|
     xinhua|tass|interfax|kyodo|kyodo news|jiji press|yonhap|pti|press trust of india|ani|ians|anadolu agency|anadolu ajansı|aa|dha|iha|lusa|belga|anp|
     ritzau|ntb|tt|stt|pap|ctk|čtk|mti|keystone-sda|sda|europa press|aap|australian associated press|canadian press|the canadian press|ukrinform|
-    时事|新华社|中新社|共同通信|時事通信|연합뉴스|reuters staff|afp news agency""".replace("\n", "").replace("    ", "").split("|")
+    时事|新华社|中新社|共同通信|時事通信|연합뉴스|reuters staff|afp news agency""".replace("\n", "")
+    .replace("    ", "")
+    .split("|")
 )
 OTHERS = frozenset(["liveBlogUpdate", "itemListElement", "comment", "mentions", "citation", "review", "relatedLink"])
 """What lies under these names is about other texts, or about a part of this one."""
@@ -94,7 +105,9 @@ def read_facts(tree: Any, thorough: bool) -> Facts:
         url = url or asked.url
         published = published or asked.date
     outlet = {_fold(name) for name in (source, _host(url), (_host(url) or "").partition(".")[0], meta.get("og:site_name")) if name}
-    persons = list(dict.fromkeys(name for name in names if _fold(name) not in outlet and _fold(name) not in AGENCIES and not _is_desk(name, outlet)))
+    persons = list(
+        dict.fromkeys(name for name in names if _fold(name) not in outlet and _fold(name) not in AGENCIES and not _is_desk(name, outlet))
+    )
     agency = next((name for name in names if _fold(name) in AGENCIES and _fold(name) not in outlet), None)
     summary = _plain(max((meta.get(key) or "" for key in ("description", "og:description", "twitter:description")), key=len))
     return Facts(title, ", ".join(persons) or None, agency, source, url, published, _language(tree, meta, story), summary)
@@ -195,7 +208,9 @@ def _ask(tree: Any, date: bool) -> Any:
             for key in ("content", "datetime"):
                 element.attrib.pop(key, None)
     try:
-        return extract_metadata(tree, date_config={"extensive_search": date, "max_date": LATEST_DATE, "original_date": True}, extensive=date)
+        return extract_metadata(
+            tree, date_config={"extensive_search": date, "max_date": LATEST_DATE, "original_date": True}, extensive=date
+        )
     except Exception:  # noqa: BLE001  # it gives no more than a hint: a page that breaks it is read without it
         return None
 
@@ -245,7 +260,9 @@ def _without_name(title: str | None, names: set[str]) -> str | None:
 
 def _is_name(part: str, names: set[str]) -> bool:
     folded = _fold(part)
-    return bool(folded) and (folded in names or folded.replace(" ", "") in names or any(folded.replace(" ", "") == n.partition(".")[0] for n in names))
+    return bool(folded) and (
+        folded in names or folded.replace(" ", "") in names or any(folded.replace(" ", "") == n.partition(".")[0] for n in names)
+    )
 
 
 def _authors(one: Any, by_id: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -280,7 +297,24 @@ def _is_desk(name: str, outlet: set[str]) -> bool:
     """The outlet under another form of its name: 'Redaktion Harbour Post', 'HarbourPost.example'."""
     folded = _fold(name)
     return any(len(one) > 3 and (one in folded or folded.replace(" ", "") == one.replace(" ", "")) for one in outlet) or any(
-        word in ("redaktion", "redazione", "redacción", "redacao", "redação", "rédaction", "newsroom", "desk", "editors", "editor", "admin", "staff", "redakcja", "redactie", "webdesk")
+        word
+        in (
+            "redaktion",
+            "redazione",
+            "redacción",
+            "redacao",
+            "redação",
+            "rédaction",
+            "newsroom",
+            "desk",
+            "editors",
+            "editor",
+            "admin",
+            "staff",
+            "redakcja",
+            "redactie",
+            "webdesk",
+        )
         for word in folded.split()
     )
 
@@ -291,8 +325,9 @@ def _name(one: Any, by_id: dict[str, dict[str, Any]]) -> str | None:
             return item
         if isinstance(item, dict):
             full = by_id.get(item["@id"], item) if isinstance(item.get("@id"), str) and not item.get("name") else item
-            if isinstance(full.get("name"), str):
-                return full["name"]
+            name = full.get("name")
+            if isinstance(name, str):
+                return name
     return None
 
 
@@ -301,7 +336,11 @@ def _address(tree: Any, meta: dict[str, str], story: dict[str, Any]) -> str | No
     links = [link.get("href") for link in tree.iter("link") if (link.get("rel") or "").lower() == "canonical"]
     entity = story.get("mainEntityOfPage")
     told = [entity.get("@id") if isinstance(entity, dict) else entity, story.get("url")]
-    able = [url.strip() for url in (*links, meta.get("og:url"), *told) if isinstance(url, str) and url.strip().lower().startswith(("http://", "https://"))]
+    able = [
+        url.strip()
+        for url in (*links, meta.get("og:url"), *told)
+        if isinstance(url, str) and url.strip().lower().startswith(("http://", "https://"))
+    ]
     return next((url for url in able if _path(url)), able[0] if able else None)
 
 

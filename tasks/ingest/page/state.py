@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tasks.ingest.html.blocks import count_words, read_blocks
-from tasks.ingest.html.trees import parse_page
+from tasks.ingest.page.blocks import count_words, read_blocks
+from tasks.ingest.page.trees import parse_page
 
 LARGEST = 5_000_000
 FEWEST_WORDS = 60
