@@ -20,7 +20,7 @@ from tasks.ingest.page.trees import flatten, is_feed, parse_page
 __all__ = ["Page", "page_text", "read_page"]
 
 MOST_ELEMENTS = 30_000
-"""trafilatura takes some 5 s for so many times ten; a page with more is read without it."""
+"""The largest pages of news have a third of it; trafilatura takes seconds over more, so that such a page is read without it."""
 NESTED = 500
 """A page nested deeper is broken on purpose or by a program: trafilatura takes minutes over it, and lxml does not see its end."""
 LITTLE = 25
