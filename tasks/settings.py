@@ -46,7 +46,7 @@ class Ingest(Section):
     columns: Columns = Field(default_factory=Columns, description="names of other schemas' columns")
     max_record_bytes: int = Field(50_000_000, ge=1_000, description="a larger record is quarantined, unread (bytes)")
     html_focus: Literal["balanced", "precision", "recall"] = Field(
-        "balanced", description="what trafilatura favours when it finds the story in a page"
+        "balanced", description="what to favour when it is unclear whether a part of a page belongs to its story"
     )
 
 

@@ -1,29 +1,34 @@
-"""The story in a page, by trafilatura, and what the page says about it."""
+"""The story in a page, and what the page says about it.
+
+trafilatura proposes; the page's own blocks are then judged one by one (`choose`), with trafilatura's choice, the body that JSON-LD
+declares, links, names of classes and the place in the page as evidence. A page without blocks may still carry its story as data (`state`).
+"""
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-# trafilatura takes no date after this one for a publication date; its default is the current time, which would make the
-# same page give other dates on other days
-LATEST_DATE = "2099-12-31"
-DATED = (
-    "article:published_time",
-    "og:published_time",
-    "datepublished",
-    "date",
-    "dc.date",
-    "dc.date.issued",
-    "parsely-pub-date",
-    "pubdate",
-    "sailthru.date",
-)
+from tasks.ingest.page.blocks import Blocks, count_words, read_blocks
+from tasks.ingest.page.choose import MOST_BLOCKS, choose
+from tasks.ingest.page.facts import Facts, declared_body, read_facts
+from tasks.ingest.page.measures import Hints
+from tasks.ingest.page.state import carried_story
+from tasks.ingest.page.trees import flatten, is_feed, parse_page
+
+__all__ = ["Page", "page_text", "read_page"]
+
+MOST_ELEMENTS = 30_000
+"""Nine times the largest of 196 pages of news; trafilatura takes seconds over more, so that such a page is read without it."""
+NESTED = 500
+"""A page nested deeper is broken on purpose or by a program: trafilatura takes minutes over it, and lxml does not see its end."""
+LITTLE = 25
+"""With fewer words a page shows no story, if it carries a longer one as data."""
+FEWEST = 5
+"""Fewer words are no story, whatever the page takes them for."""
+SHOWN = 200_000
+"""Code points of a page without a story that go to the quarantine."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Page:
     text: str
     title: str | None
     byline: str | None
+    agency: str | None
     source: str | None
     url: str | None
     published_at: str | None
@@ -40,66 +46,67 @@ class Page:
 
 
 def read_page(html: str, focus: str) -> Page:
-    """Body and metadata of an HTML page. `focus`: balanced, precision or recall (trafilatura's favour_*)."""
-    import trafilatura
+    """Body and metadata of an HTML page.
 
-    # "discarding data": no story was found, which is what we say of such a page ourselves
-    logging.getLogger("trafilatura.core").setLevel(logging.ERROR)
-    tree = trafilatura.load_html(html)
+    Args:
+        html: the page; broken, cut and empty ones too.
+        focus: balanced, precision or recall: what to favour when it is unclear whether a part of the page belongs to its story.
+    """
+    tree = None if is_feed(html) else parse_page(html)
     if tree is None:
-        return Page("", None, None, None, None, None, None)
-    language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang")
-    exact_date = next(_dates(tree), None)
-    extract = partial(
-        trafilatura.bare_extraction,
-        with_metadata=True,
-        include_comments=False,
-        deduplicate=False,  # a cache of the process: the result would depend on the pages before this one
-        favor_precision=focus == "precision",
-        favor_recall=focus == "recall",
-        date_extraction_params={"extensive_search": True, "max_date": LATEST_DATE, "original_date": True},
-    )
-    found = extract(tree)
-    if found is None:
-        found = extract(html, with_metadata=False, fast=False)
-    if found is None:
-        return Page("", None, None, None, None, exact_date, language)
-    # trafilatura joins the names of several authors with "; "
-    found = cast(Any, found)
-    byline = found.author.replace("; ", ", ") if found.author else None
-    return Page(found.text or "", found.title, byline, found.sitename, found.url, exact_date or found.date, language)
+        return Page("", None, None, None, None, None, None, None)
+    page = read_blocks(tree)
+    if page.depth > NESTED or not page.blocks:
+        tree = _flat(html, tree)
+        page = read_blocks(tree)
+    body = declared_body(tree)
+    carried = "" if _words(page) >= 20 * LITTLE else carried_story(tree)
+    small = len(page.blocks) <= MOST_BLOCKS and sum(1 for _ in tree.iter()) <= MOST_ELEMENTS
+    facts = read_facts(tree, small)
+    extracted = _extract(tree) if small else ""  # last: it takes the tree apart
+    chosen = choose(page, Hints(extracted, body, facts.title or "", facts.summary or ""), focus)
+    text = "\n".join(page.blocks[n].text for n in chosen)
+    for other in (body, carried):
+        if count_words(text) < LITTLE <= count_words(other) and count_words(other) > 3 * count_words(text):
+            text = other
+    if count_words(text) < FEWEST:
+        text = ""
+    return _page(text, facts)
 
 
 def page_text(html: str) -> str:
     """All text of a page, for the quarantine of pages without a story."""
+    tree = parse_page(html)
+    if tree is None:
+        return ""
+    page = read_blocks(tree, bare=True)
+    if page.depth > NESTED or not page.blocks:
+        page = read_blocks(_flat(html, tree), bare=True)
+    return "\n".join(block.text for block in page.blocks)[:SHOWN]
+
+
+def _page(text: str, facts: Facts) -> Page:
+    return Page(text, facts.title, facts.byline, facts.agency, facts.source, facts.url, facts.published_at, facts.language)
+
+
+def _flat(html: str, tree: Any) -> Any:
+    flat = parse_page(flatten(html))
+    return tree if flat is None else flat
+
+
+def _words(page: Blocks) -> int:
+    return sum(block.words for block in page.blocks)
+
+
+def _extract(tree: Any) -> str:
+    """trafilatura's text, a line a paragraph; empty when it finds none or fails."""
     import trafilatura
 
-    return trafilatura.html2txt(html) or ""
-
-
-def _dates(tree: Any) -> Iterator[str]:
-    """Times of publication with their zone: schema.org JSON-LD first, then meta elements and time elements marked so."""
-    for script in tree.iterfind(".//script[@type='application/ld+json']"):
-        try:
-            yield from _published(json.loads(script.text or ""))
-        except (ValueError, RecursionError):
-            yield from re.findall(r'"datePublished"\s*:\s*"([^"]{8,40})"', script.text or "")
-    for meta in tree.iterfind(".//meta[@content]"):
-        name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").lower()
-        if name in DATED and re.match(r"\d{4}-\d\d-\d\d", meta.get("content")):
-            yield meta.get("content")
-    for time in tree.iterfind(".//time[@itemprop='datePublished']"):
-        if time.get("datetime"):
-            yield time.get("datetime")
-
-
-def _published(node: Any) -> Iterator[str]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _published(item)
-    elif isinstance(node, dict):
-        if isinstance(node.get("datePublished"), str):
-            yield node["datePublished"]
-        for value in node.values():
-            if isinstance(value, list | dict):
-                yield from _published(value)
+    # "discarding data": no story was found, which is what we say of such a page ourselves
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+    try:
+        # deduplicate is a cache of the process: the result would depend on the pages before this one
+        found: Any = trafilatura.bare_extraction(tree, include_comments=False, deduplicate=False, with_metadata=False)
+    except Exception:  # noqa: BLE001  # one of several witnesses: a page that breaks it is read without it
+        return ""
+    return (found.text or "") if found is not None else ""

@@ -155,6 +155,7 @@ def _from_page(html: str, ingest: settings.Ingest, known: dict[str, Any]) -> dic
     if not text:
         raise UnusableError("no_story", "no story found in the page", shown)
     row: dict[str, Any] = {"title": _line(page.title), "byline": _line(page.byline), "source": _line(page.source), "url": _line(page.url)}
+    row["agency"] = _line(page.agency)
     row |= {"language": language.choose(_language(page.language), language.detect(text)), "text": text} | _date(page.published_at)
     row |= {name: value for name, value in known.items() if value is not None}
     row["source"] = row["source"] or _host(row["url"])
