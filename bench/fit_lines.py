@@ -26,7 +26,8 @@ from scipy.sparse import csr_matrix
 
 from bench.quality import BENCHMARKS
 from tasks import boilerplate, repair, settings
-from tasks.boilerplate import model
+from tasks.boilerplate import Rule, model
+from tasks.boilerplate.lines import Line
 from tasks.boilerplate.story import read_lines
 from tasks.ingest.parse import paragraphs
 
@@ -114,12 +115,18 @@ def read_pages() -> list[Page]:
 
 def _page(name: str, row: dict[str, str], matcher: boilerplate.Matcher) -> Page:
     text = repair.repair_text(paragraphs(row["text"]), "text", settings.Repair())[0]
-    ((lines, looks, hits),) = read_lines([text], matcher)
+    lines, looks, hits = without_blanks(*read_lines([text], matcher)[0])
     story = np.array(align(lines, row["gold"]), float)
     words = np.array([max(1, look.words) for look in looks], float)
     weight = np.minimum(words / max(30.0, float(words @ story)), 0.2) + 0.002
     host = urlsplit(row.get("url", "")).hostname or row["id"]
     return Page(name, host, row["gold"], lines, list(model.signs(lines, looks, hits)), story, weight * SETS[name])
+
+
+def without_blanks(lines: list[str], looks: list[Line], hits: list[Rule | None]) -> tuple[list[str], list[Line], list[Rule | None]]:
+    """The lines that the model is asked about."""
+    live = [n for n, line in enumerate(lines) if line.strip()]
+    return [lines[n] for n in live], [looks[n] for n in live], [hits[n] for n in live]
 
 
 def fit(pages: Sequence[Page]) -> model.Model:

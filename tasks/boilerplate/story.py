@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
 from tasks.boilerplate.lines import GAP, Line, find_body, look_at, weigh
-from tasks.boilerplate.model import decode, judge
+from tasks.boilerplate.model import choose
 from tasks.boilerplate.rules import LONGEST, RECURRING, Matcher, Rule
 
 ENOUGH = 80  # words of prose before a comment section; with fewer, "Comments" is a button above the story
@@ -18,7 +18,6 @@ REST_SHARE = 0.25  # what follows "Related stories" may hold so much of the pros
 PAGE_CUES = 4  # so many known lines of furniture outside the body show that the text is a page, not a story
 PAGE_MENU = 12  # so do so many lines before the body that are no prose: a menu in a language without rules
 STAMPS = 3  # so many lines of date and time after the story are over comments
-STRETCH = 0.75  # log odds that a line inside the heaviest stretch of prose is of the story, beside what the line model says
 
 _CLOCK = re.compile(r"\d[:.h]\d\d")
 
@@ -104,10 +103,10 @@ def strip_lines(
 
 
 def _find_story(page: Page, live: Sequence[int], title: str | None) -> set[int]:
-    """Numbers of a page's lines that are of its story, by the line model, which hears where the stretch of prose is."""
-    odds = judge([page.lines[n] for n in live], [page.looks[n] for n in live], [page.hits[n] for n in live], title)
-    known = [one + (STRETCH if page.start <= n < page.end else -STRETCH) for n, one in zip(live, odds, strict=True)]
-    return {n for n, kept in zip(live, decode(known), strict=True) if kept}
+    """Numbers of a page's lines that are of its story, by the line model."""
+    inside = [page.start <= n < page.end for n in live]
+    kept = choose([page.lines[n] for n in live], [page.looks[n] for n in live], [page.hits[n] for n in live], inside, title)
+    return {n for n, one in zip(live, kept, strict=True) if one}
 
 
 def rebuild(text: str, removed: Sequence[Mapping[str, Any]]) -> str:
