@@ -49,7 +49,7 @@ _UPDATED = re.compile(f"{_BEFORE}(?:{_UPDATED_WORDS}){_BEHIND}")
 _PUBLISHED = re.compile(f"{_BEFORE}(?:{_PUBLISHED_WORDS}){_BEHIND}")
 _DATED = re.compile(r"\d{4}|\d[./]\d\d(?!\d)|[年년]")
 _OTHER = re.compile(
-    r"\b(?:born|founded|established|since|expires?|deadline|copyright|event date|isbn|geboren|seit|né le|nata? il|nacido)\b|©"
+    r"\b(?:born|founded|established|since|expires?|deadline|copyright|event date|isbn|geboren|seit|né le|nata? il|nacido)\b|©|\d\s?min\b"
 )
 _ENDS_IN_TIME = re.compile(r"\d\s?[ap]\.m\.\s*$")
 _NUMERIC = re.compile(r"\d\s?[/-]\s?\d\d?\s?[/-]")
@@ -208,7 +208,8 @@ def _choose(page: Page, heading: int | None, hint: date | None, dated: Sequence[
         return ({True: 0, None: 1, False: 2}[one.label], one.found.precision == "day", abs(one.line - anchor))
 
     if hint is not None and (agreeing := [one for one in dated if _near(one.found, hint)]):
-        return min(agreeing, key=rank)
+        same = [one for one in agreeing if one.found.when.date() == hint]  # a banner shows the day of the crawl, often the next
+        return min(same or agreeing, key=rank)
     if published := [one for one in dated if one.label]:
         return min(published, key=lambda one: abs(one.line - anchor))
     plain = [one for one in dated if one.label is None]
