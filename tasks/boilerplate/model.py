@@ -97,6 +97,9 @@ SEA = 6
 """so many lines part an island from the story"""
 ISLAND = 0.15
 """An island of less than this share of the story's weight goes; with SEA, F1 .005 more in cross-validation; .1 and .2 are alike."""
+MISREAD = 0.3
+"""Less than this share of the stretch's prose is no story: the model has misread the page (one of two short paragraphs, say), and the
+stretch stands."""
 LABELS = 3
 """a short line that stands so often on a page is no subhead"""
 
@@ -175,7 +178,10 @@ def choose(
         title: the headline, if known; else the first line, which is a page's title more often than not.
     """
     odds = [one + (STRETCH if within else -STRETCH) for one, within in zip(judge(lines, looks, hits, title), inside, strict=True)]
-    return _without_repeats(lines, looks, _without_islands(looks, odds, decode(odds)))
+    kept = _without_repeats(lines, looks, _without_islands(looks, odds, decode(odds)))
+    stretch = [within and (hit is None or hit.kind in ("byline", "agency")) for within, hit in zip(inside, hits, strict=True)]
+    prose = sum(look.words for look, one in zip(looks, stretch, strict=True) if one and look.prose)
+    return kept if sum(look.words for look, one in zip(looks, kept, strict=True) if one) >= MISREAD * prose else stretch
 
 
 def judge(lines: Sequence[str], looks: Sequence[Line], hits: Sequence[Rule | None], title: str | None = None) -> list[float]:
