@@ -346,6 +346,8 @@ def _fit(chosen: argparse.Namespace) -> int:
         return USAGE
     from tasks.settings import SettingsError
 
+    if chosen.out and Path(chosen.out).is_dir():
+        return _say(f"copydesk: --out {chosen.out} is a folder; name a file to write", USAGE)
     try:
         return _fit_rarity(snapshot, chosen.out) if chosen.what == "rarity" else _fit_furniture(snapshot, chosen.out)
     except SettingsError as error:

@@ -242,6 +242,16 @@ def test_rules_are_tried_before_they_are_adopted(sample_run: Path, tmp_path: Pat
     assert "would stay that go now" in shown.stdout
 
 
+def test_a_model_is_not_written_over_a_folder_nor_without_stories(sample_run: Path, tmp_path: Path) -> None:
+    from flows import corpus
+
+    folder = copydesk("fit", "furniture", "--curated", sample_run, "--out", tmp_path)
+    assert (folder.returncode, "is a folder" in folder.stderr) == (2, True)
+    few = copydesk("fit", "furniture", "--curated", sample_run, "--out", tmp_path / "furniture.jsonl")
+    assert (few.returncode, "no source has 20 different stories" in few.stderr) == (2, True)
+    assert list(corpus.stories(sample_run / "latest", {})) == []
+
+
 def test_verify_and_path(sample_run: Path) -> None:
     assert copydesk("verify", "--curated", sample_run).returncode == 0
     path = Path(copydesk("path", "--curated", sample_run).stdout.strip())
