@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-PARTS = ("quality", "kernels", "candidates", "reliability", "matching", "race")
+PARTS = ("quality", "clean", "kernels", "candidates", "reliability", "matching", "race")
 WHEN_NAMED = ("rivals",)
 """They build virtual environments of some GB."""
 

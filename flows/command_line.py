@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     rules.epilog = (
         "--test shows what a file of rules would newly remove, by rule and by source, before strip.rules names it, and exits with 0; docs/rules.md "
         "tells how to write one. --json gives one object a rule (rule, kind, zone, languages, why, hits, example); with --test one object: "
-        "stories, changed, removed, returned, rules, sources, losers (stories that lose more than 2 % of their words), empty."
+        "examples (of the rules themselves that come out wrong), stories, changed, removed, returned, rules, sources, losers (stories that lose "
+        "more than 2 % of their words), empty."
     )
     _curated(rules)
     _settings(rules)
@@ -273,43 +274,51 @@ def _explain(chosen: argparse.Namespace) -> int:
     snapshot = _snapshot(chosen)
     if snapshot is None:
         return USAGE
-    from flows.explain import explanations
+    from flows.explain import explanations, reasons
 
     found = explanations(snapshot, chosen.raw_id)
     if not found:
         return _say(f"copydesk: no record {chosen.raw_id!r} in {snapshot.name}", USAGE)
+    why = reasons()
     for record in found:
-        _show(record, chosen.json)
+        _show(record, why, chosen.json)
     return DONE
 
 
 def _clean(chosen: argparse.Namespace) -> int:
-    from flows.explain import cleaned
+    from flows.explain import cleaned, reasons
     from tasks.settings import load
 
     if not Path(chosen.file).is_file():
-        return _say(f"copydesk: no file {chosen.file}", USAGE)
+        a_folder = Path(chosen.file).is_dir()
+        return _say(
+            f"copydesk: {chosen.file} is a folder; name one of its files" if a_folder else f"copydesk: no file {chosen.file}", USAGE
+        )
     try:
         knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)
         records = cleaned(Path(chosen.file), knobs)
     except ValueError as error:
         return _say(f"copydesk: {error}", USAGE)
+    why = reasons(knobs.strip.rules)
     for record in records:
-        _show(record, chosen.json)
+        _show(record, why, chosen.json, ("story_id", "raw_uri", "raw_sha256", "raw_state", "kind"))
     return DONE
 
 
-def _show(record: dict[str, Any], as_json: bool) -> None:
+def _show(record: dict[str, Any], why: dict[str, str], as_json: bool, hidden: Sequence[str] = ()) -> None:
     from flows import terminal
 
     if as_json:
         print(json.dumps(record, ensure_ascii=False, default=str))
         return
-    inner = ("text", "removed", "repairs", "evidence")
-    terminal.fields({name: value for name, value in record.items() if name not in inner})
+    inner = ("text", "removed", "repairs", "evidence", "left_out", "published_precision", *hidden)
+    shown = {name: value for name, value in record.items() if name not in inner and (name, value) != ("place", "file")}
+    if record.get("published_at"):
+        shown["published_at"] = f"{record['published_at']:%Y-%m-%d %H:%M:%S} UTC (precision: {record['published_precision']})"
+    terminal.fields(shown)
     for passage in record.get("evidence") or []:
         terminal.fields({"here": passage["text"], "there": passage["other_text"]})
-    terminal.story_lines(record["text"], record.get("removed") or [], record.get("repairs") or [])
+    terminal.story(record, why)
     print()
 
 
@@ -337,6 +346,8 @@ def _fit(chosen: argparse.Namespace) -> int:
         return USAGE
     from tasks.settings import SettingsError
 
+    if chosen.out and Path(chosen.out).is_dir():
+        return _say(f"copydesk: --out {chosen.out} is a folder; name a file to write", USAGE)
     try:
         return _fit_rarity(snapshot, chosen.out) if chosen.what == "rarity" else _fit_furniture(snapshot, chosen.out)
     except SettingsError as error:

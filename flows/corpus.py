@@ -51,7 +51,8 @@ def stories(snapshot: Path, chosen: Mapping[str, Sequence[str]]) -> Iterator[lis
             batch, held = {}, 0
         batch[source] = ids
         held += len(ids)
-    yield from _stories(snapshot, batch)
+    if batch:
+        yield from _stories(snapshot, batch)
 
 
 def newly(taken: furniture.Furniture, corpus: Iterable[Sequence[Published]]) -> Counter[tuple[str, str]]:

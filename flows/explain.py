@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 from tasks import boilerplate, ingest, repair, schema, settings
 from tasks.boilerplate import rules as rule_files
 from tasks.boilerplate.lines import count_words
+from tasks.ingest.decode import declared_charset, decode
+from tasks.ingest.html import page_text
+from tasks.ingest.parse import paragraphs
 
 
 def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
@@ -30,11 +33,42 @@ def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
 def cleaned(file: Path, knobs: settings.Settings) -> list[dict[str, Any]]:
     """The records of a raw file, in its order, as they come out of ingest, repair and strip.
 
+    Of a page also `left_out`: its lines that ingest did not take for the story, in their order.
+
     Raises:
         ValueError: the file's name says no format that can be read.
     """
-    records: list[dict[str, Any]] = clean(read(file, file.absolute().parent, knobs), knobs).to_pylist()
+    stored, uri = _stored(file, file.absolute().parent, knobs)
+    read = ingest.parse(stored, knobs.ingest, {uri: "present"})
+    records: list[dict[str, Any]] = clean(read, knobs).to_pylist()
+    for record, store, story in zip(records, stored.to_pylist(), read["text"].to_pylist(), strict=True):
+        if store["form"] == "html" and not record["reason"]:
+            data = store["record"]
+            page = page_text(decode(data, store["charset"], declared_charset(data)))
+            record["left_out"] = _left_out(paragraphs(page).split("\n"), story.split("\n"))
     return records
+
+
+def _left_out(page: list[str], story: list[str]) -> list[str]:
+    """Lines of a page without those of its story; a line that is part of a story's line, or has one in it, is not left out."""
+    return [line for line in page if not any(line in taken or taken in line for taken in story)]
+
+
+def reasons(rules: str | None = None) -> dict[str, str]:
+    """What each rule that `removed` may name is for.
+
+    Raises:
+        RulesError: the rules file cannot be used.
+    """
+    loaded = {rule.id: rule.why for rule in boilerplate.load_rules(Path(rules) if rules else None)}
+    return loaded | {
+        "headline": "the headline, moved into title, or the title once more",
+        "byline": "who wrote it, moved into byline",
+        "agency": "credit of an agency, moved into agency",
+        "date": "the date, moved into published_at",
+        "furniture": "reads as no line of the story, by itself and among its neighbours (the line model)",
+        rule_files.RECURRING.id: rule_files.RECURRING.why,
+    }
 
 
 def read(file: Path, root: Path, knobs: settings.Settings, only: int | None = None) -> pa.Table:
@@ -46,6 +80,12 @@ def read(file: Path, root: Path, knobs: settings.Settings, only: int | None = No
     Raises:
         ValueError: the file's name says no format that can be read.
     """
+    stored, uri = _stored(file, root, knobs, only)
+    return ingest.parse(stored, knobs.ingest, {uri: "present"})
+
+
+def _stored(file: Path, root: Path, knobs: settings.Settings, only: int | None = None) -> tuple[pa.Table, str]:
+    """The records as ingest keeps them, a STORE table, and the file's raw_uri."""
     found = ingest.raw_file(file.absolute(), root)
     if found is None:
         raise ValueError(f"{file.name}: not a format that can be read (.txt .html .jsonl .json .csv .parquet .warc, each also .gz or .zst)")
@@ -59,7 +99,7 @@ def read(file: Path, root: Path, knobs: settings.Settings, only: int | None = No
     numbers = [int(stem[len(found.stem) + 1 :]) if len(stem) > len(found.stem) else len(stems) for stem in stems]
     order = sorted(range(len(stems)), key=numbers.__getitem__)
     order = [order[only]] if only is not None and only < len(order) else order
-    return ingest.parse(table.take(pa.array(order)), knobs.ingest, {found.uri: "present"})
+    return table.take(pa.array(order)), found.uri
 
 
 def clean(table: pa.Table, knobs: settings.Settings) -> pa.Table:
@@ -105,7 +145,7 @@ def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table])
         tables: REPAIRED stories, as `repaired_snapshot` or `repaired_raw` read them.
 
     Returns:
-        stories: read; changed: of those, stories with another text; removed, returned: lines that go only with the new rules, or stay
+        examples: lines of its `strips` that a rule does not take, and of its `keeps` that it does; stories: read; changed: of those, stories with another text; removed, returned: lines that go only with the new rules, or stay
         only with them; rules, sources: what is removed by rule and by source, most first, with examples; losers: stories that lose
         more than LOSS of their words, most first; empty: ids of stories of which nothing would be left.
 
@@ -143,6 +183,7 @@ def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table])
                 )
     return {
         "file": str(file),
+        "examples": [one for rule in own for one in _wrong_examples(rule)],
         "disabled": list(disabled),
         "stories": stories,
         "changed": changed,
@@ -182,6 +223,14 @@ _BLANK: dict[str, Any] = dict.fromkeys(schema.REPAIRED.names) | {
     "kind": "record",
     "repairs": [],
 }
+
+
+def _wrong_examples(rule: rule_files.Rule) -> Iterator[dict[str, str]]:
+    matcher = rule_files.compile_rules((rule,))
+    for should, lines in (("strip", rule.strips), ("keep", rule.keeps)):
+        for line, hit in zip(lines, matcher.match_all(lines), strict=True):
+            if (hit is None) == (should == "strip"):
+                yield {"rule": rule.id, "line": line, "should": should}
 
 
 def _touched(table: pa.Table, matcher: rule_files.Matcher) -> pa.Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
@@ -23,6 +25,11 @@ class _Piped(Console):
 
 
 SOURCES, LINES = 20, 8  # what is shown of a model of furniture
+REPAIRS = 8  # of the edits of one kind
+LONG = 400  # characters of a line that goes
+LIFTED = ("headline", "byline", "agency", "date")
+_SPACE = re.compile(r"[^\S\n\r\v\f\x1c-\x1f\x85]")  # white space within a line
+_JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them
 
 out = _Piped(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -94,19 +101,74 @@ def gates(results: Sequence[Mapping[str, Any]]) -> None:
             err.print(f"[{style}]{result['status']}[/{style}] {escape(result['message'])}")
 
 
-def story_lines(text: str, removed: Sequence[Mapping[str, Any]], repairs: Sequence[Mapping[str, Any]]) -> None:
-    """A story's lines in order, the removed ones marked with the rule that took them."""
-    gone = {line["line"]: line for line in removed}
-    kept = iter(text.split("\n\n") if text else [])
-    for number in range(len(gone) + (text.count("\n\n") + 1 if text else 0)):
-        if number in gone:
-            out.print(f"[red]- {escape(gone[number]['text'])}[/red]  [dim]{escape(gone[number]['rule'])}[/dim]")
+def story(record: Mapping[str, Any], why: Mapping[str, str]) -> None:
+    """A story's lines in order, the removed ones marked with the rule that took them and their zone; then what each rule is for,
+    and the repairs. On a terminal long lines are folded, very long ones that go are cut; elsewhere a line is a line.
+
+    Args:
+        record: with text, reason, removed, repairs and, of a page, left_out.
+        why: what each rule is for.
+    """
+    gone = {line["line"]: line for line in record.get("removed") or ()}
+    kept = record["text"].split("\n" if record.get("reason") else "\n\n") if record["text"] else []
+    left = iter(kept)
+    out.print()
+    for number in range(len(gone) + len(kept)):
+        if (line := gone.get(number)) is None:
+            _line("  ", next(left))
         else:
-            out.print(f"  {escape(next(kept))}")
+            style = "cyan" if line["rule"] in LIFTED else "red"
+            _line("- ", line["text"], style, f"{line['rule']}, {line['zone']}" if line["text"].strip() else line["rule"])
+    if aside := record.get("left_out"):
+        out.print()
+        out.print(f"[bold]left on the page[/bold]  [dim]{len(aside):,} lines that ingest takes for no part of its story[/dim]")
+        for text in aside:
+            _line("- ", text, "red")
+    _rules_at_work(list(gone.values()), why)
+    _repairs(record.get("repairs") or ())
+
+
+def _line(mark: str, text: str, style: str = "", hint: str = "") -> None:
+    shown = _visible(" ".join(_SPACE.split(text)))
+    if not out.is_terminal:
+        out.print(Text(f"{mark}{shown}{f'  {hint}' if hint else ''}"))
+        return
+    if mark.strip() and len(shown) > LONG:
+        shown = f"{shown[: LONG - 60]} … ({len(shown) - LONG:,} more characters) … {shown[-60:]}"
+    table = Table(box=None, pad_edge=False, show_header=False, padding=0)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text(mark, style), Text.assemble((shown, style), (f"  {hint}" if hint else "", "dim")))
+    out.print(table, width=min(out.width, WIDEST), soft_wrap=False)
+
+
+def _rules_at_work(removed: Sequence[Mapping[str, Any]], why: Mapping[str, str]) -> None:
+    """What took the lines, in the order of the text, and why."""
+    taken = Counter(line["rule"] for line in removed if line["rule"] != "blank")
+    if not taken:
+        return
+    out.print()
+    out.print(f"[bold]{'1 line goes' if taken.total() == 1 else f'{taken.total():,} lines go'}[/bold]")
+    for rule, lines in taken.items():
+        _line(f"{lines:>4}  ", f"{rule}: {why[rule]}" if rule in why else rule)
+
+
+def _repairs(repairs: Sequence[Mapping[str, Any]]) -> None:
+    """What was mended, by what was done; on a terminal the first few edits of each kind."""
+    if not repairs:
+        return
+    out.print()
+    out.print(f"[bold]{'1 repair' if len(repairs) == 1 else f'{len(repairs):,} repairs'}[/bold]")
+    kinds: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
     for edit in repairs:
-        out.print(
-            f"[yellow]~[/yellow] {edit['field']}: {escape(edit['before'])} -> {escape(edit['after'])}  [dim]{escape(edit['fix'])}[/dim]"
-        )
+        kinds.setdefault((edit["field"], edit["fix"]), Counter())[edit["before"], edit["after"]] += 1
+    for (field, fix), edits in kinds.items():
+        out.print(Text(f"~ {field}: {fix}", "yellow"))
+        most = REPAIRS if out.is_terminal else len(edits)
+        for (before, after), times in list(edits.items())[:most]:
+            _line("    ", f"{_visible(before)} -> {_visible(after)}", "", f"× {times:,}" if times > 1 else "")
+        if len(edits) > most:
+            out.print(f"    [dim]and {len(edits) - most:,} more (--json has them)[/dim]")
 
 
 def fields(values: Mapping[str, Any]) -> None:
@@ -116,8 +178,13 @@ def fields(values: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in values.items():
         if value is not None and value != []:
-            table.add_row(name, escape(f"{value:.3f}" if isinstance(value, float) else str(value)))
-    out.print(table)
+            table.add_row(name, Text(f"{value:.3f}" if isinstance(value, float) else _visible(str(value))))
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    out.print(Text("\n".join(line.rstrip() for line in captured.get().splitlines())))
 
 
 def rules(listed: Sequence[Mapping[str, Any]]) -> None:
@@ -143,6 +210,9 @@ def rule_trial(found: Mapping[str, Any]) -> None:
         f"{escape(found['file'])}: {found['changed']:,} of {found['stories']:,} stories would change; "
         f"{found['removed']:,} lines would newly go, {found['returned']:,} would stay that go now"
     )
+    for one in found["examples"]:
+        fault = "does not take its own example" if one["should"] == "strip" else "takes what it must leave"
+        out.print(Text.assemble(("wrong", "red"), f" {_plain(one['rule'])} {fault}: {_short(one['line'])}"))
     if found["disabled"]:
         out.print(f"built-in rules switched off: {escape(', '.join(found['disabled']))}")
     for name, rows in (("rule", found["rules"]), ("source", found["sources"])):
@@ -374,7 +444,12 @@ def _in_context(text: str, start: int, passage: str) -> Text:
 
 def _plain(text: str) -> str:
     """On one line, and without characters that would command the terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else "\ufffd" for sign in " ".join(text.split()))
+
+
+def _visible(text: str) -> str:
+    """The text with what is not to be seen, or would command the terminal, by its number: <U+00A0>."""
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else f"<U+{ord(sign):04X}>" for sign in text)
 
 
 def _title(text: str, width: int, hint: str = "") -> None:

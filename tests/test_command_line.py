@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -89,6 +90,7 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["verify", "none", "--curated", "nowhere"], "no snapshot"),
         (["path", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["clean", "nothing.txt"], "no file nothing.txt"),
+        (["clean", "raw"], "raw is a folder"),
         (["clean", "Makefile"], "not a format that can be read"),
         (["rules", "--set", "strip.rules=none.toml"], "none.toml cannot be read"),
         (["rules", "--test", "none.toml", "--raw", "raw"], "none.toml cannot be read"),
@@ -151,11 +153,38 @@ def test_explain_tells_the_decision_the_evidence_and_the_lines(sample_run: Path)
 def test_clean_shows_what_goes_and_why() -> None:
     done = copydesk("clean", "raw/calder-daily/flood-barrier-leaked-report.txt")
     assert done.returncode == 0, done.stderr
-    assert "- LEAVE A REPLY" in done.stdout
+    assert "- LEAVE A REPLY  comments, tail\n" in done.stdout
+    assert "- by editor  byline, head\n" in done.stdout
+    assert "   3  share: share bar and links to social networks\n" in done.stdout
+    assert "Torrance Vail, an engineering consultancy" in done.stdout
     french = copydesk("clean", "raw/courrier-de-vauclair/boulangerie-cooperative.txt")
+    assert "~ text: read cp1252 as utf-8\n" in french.stdout
     assert "PrÃ©s -> Saint-Elme-des-Prés" in french.stdout
+    assert "byline        Maëlle Kerouédan\n" in french.stdout
+    assert "- Lire aussi :  related-end, tail\n" in french.stdout
+    page = copydesk("clean", "raw/tarrant-ledger/rope-by-rope.html").stdout
+    assert page.index("It snowed") < page.index("left on the page") < page.index("- Most Read\n")
+    assert "- OSSWAY" not in page
     as_json = [json.loads(line) for line in copydesk("clean", "raw/feeds/skerry-mail-export.csv", "--json").stdout.splitlines()]
     assert [record["raw_id"] for record in as_json] == ["skm-3307", "skm-3312"]
+
+
+def test_clean_in_a_terminal_folds_lines_and_commands_nothing() -> None:
+    from flows import terminal
+
+    line = "Dock workers in the port voted on Monday to continue their strike, the union said in a statement to the press."
+    removed = [{"rule": "cookies", "zone": "tail", "line": 1, "text": "We use cookies. " * 60 + "\x1b[2J"}]
+    repairs = [{"field": "text", "fix": "read cp1252 as utf-8", "before": f"Ã©{n}", "after": f"é{n}"} for n in range(20)]
+    with pytest.MonkeyPatch.context() as patch:
+        console = terminal._Piped(highlight=False, soft_wrap=True, force_terminal=True, width=60)
+        patch.setattr(terminal, "out", console)
+        with console.capture() as captured:
+            terminal.story({"text": line, "removed": removed, "repairs": repairs}, {"cookies": "consent"})
+    shown = captured.get()
+    assert max(len(re.sub("\x1b\\[[0-9;]*m", "", row)) for row in shown.splitlines()) <= 60
+    assert "\x1b[2J" not in shown
+    assert "more characters" in shown
+    assert "and 12 more" in shown
 
 
 def test_rules_lists_every_rule_with_its_hits(sample_run: Path) -> None:
@@ -180,7 +209,7 @@ why = "a test"
 kind = "line"
 phrases = ["the ferry..."]
 strips = ["The ferry was late"]
-keeps = ["A ferry"]
+keeps = ["A ferry", "The ferry waits"]
 """
 
 
@@ -204,11 +233,23 @@ def test_rules_are_tried_before_they_are_adopted(sample_run: Path, tmp_path: Pat
         }
     ]
     assert found["sources"][0]["read"] == 2
+    assert found["examples"] == [{"rule": "the-ferry", "line": "The ferry waits", "should": "keep"}]
     assert [one["raw_id"] for one in found["losers"]] == ["a"]
     shown = copydesk("rules", "--test", rules, "--curated", sample_run)
     assert shown.returncode == 0, shown.stderr
     assert "built-in rules switched off: related-end" in shown.stdout
+    assert "wrong the-ferry takes what it must leave: The ferry waits" in shown.stdout
     assert "would stay that go now" in shown.stdout
+
+
+def test_a_model_is_not_written_over_a_folder_nor_without_stories(sample_run: Path, tmp_path: Path) -> None:
+    from flows import corpus
+
+    folder = copydesk("fit", "furniture", "--curated", sample_run, "--out", tmp_path)
+    assert (folder.returncode, "is a folder" in folder.stderr) == (2, True)
+    few = copydesk("fit", "furniture", "--curated", sample_run, "--out", tmp_path / "furniture.jsonl")
+    assert (few.returncode, "no source has 20 different stories" in few.stderr) == (2, True)
+    assert list(corpus.stories(sample_run / "latest", {})) == []
 
 
 def test_verify_and_path(sample_run: Path) -> None:

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 import re
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -15,7 +16,7 @@ from conftest import ROOT
 import flows
 import tasks
 from flows.command_line import _parser
-from tasks import verdict
+from tasks import boilerplate, verdict
 from tasks.schema import COLUMNS, DECISIONS, TABLES
 from tasks.settings import Settings
 
@@ -66,6 +67,23 @@ def test_every_measure_of_the_verdict_is_explained() -> None:
     assert sorted(set(listed) - {"measure"}) == sorted(set(verdict.load_model().rewrite) - {"intercept"})
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "bench/README.md"], ids=lambda page: page.stem
+)
+def test_the_files_that_the_docs_name_are_there(page: Path) -> None:
+    told = page.read_text(encoding="utf-8")
+    named = {ROOT / path for path in re.findall(r"\b(?:tasks|tests|docs|flows|expectations)/[\w/.-]*\w", told)}
+    linked = {page.parent / path for path in re.findall(r"\]\(([\w/.-]+)\)", told)}
+    assert [str(path) for path in sorted(named | linked) if not path.exists()] == []
+
+
+def test_the_docs_count_rules_and_languages_right() -> None:
+    rules = boilerplate.load_rules()
+    languages = {language for rule in rules for language in rule.languages}
+    assert f"{len(rules)} rules, phrases in {len(languages)} languages" in (ROOT / "docs/cleaning.md").read_text(encoding="utf-8")
+    assert f"by rules in {len(languages)}\n  languages" in README
+
+
 def test_the_contract_s_columns_are_all_there() -> None:
     """Names that readers rely on: they are added to, never renamed."""
     decisions = (
@@ -93,7 +111,6 @@ def test_examples_in_docstrings_run(name: str) -> None:
 
 def test_the_funnel_in_the_readme_is_that_of_the_sample(sample_run: object) -> None:
     import json
-    from pathlib import Path
 
     counts = json.loads((Path(str(sample_run)) / "latest" / "manifest.json").read_text())["counts"]
     for number in (counts["records"], counts["kept"], sum(counts["duplicates"].values())):
