@@ -87,7 +87,7 @@ def strip_lines(
     taken |= {n: rule.id if (rule := hits[n]) else opener for n in live[cut:]}
     page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
     found = read_credits(page, title, url)
-    story = _find_story(page, live, title) if whole else set(range(page.start, page.end))
+    story = _find_story(page, live, found.heading, title) if whole else set(range(page.start, page.end))
     for n in live[:cut]:
         rule = hits[n]
         if n in found.lines:
@@ -102,10 +102,11 @@ def strip_lines(
     return _stripped(lines, taken, found.fields)
 
 
-def _find_story(page: Page, live: Sequence[int], title: str | None) -> set[int]:
+def _find_story(page: Page, live: Sequence[int], heading: int | None, title: str | None) -> set[int]:
     """Numbers of a page's lines that are of its story, by the line model."""
     inside = [page.start <= n < page.end for n in live]
-    kept = choose([page.lines[n] for n in live], [page.looks[n] for n in live], [page.hits[n] for n in live], inside, title)
+    seen = ([page.lines[n] for n in live], [page.looks[n] for n in live], [page.hits[n] for n in live], inside)
+    kept = choose(*seen, live.index(heading) if heading in live else None, title)
     return {n for n, one in zip(live, kept, strict=True) if one}
 
 
