@@ -69,10 +69,10 @@ def test_no_line_of_prose_in_any_language_is_taken() -> None:
 def plain(rules: tuple[Rule, ...], folded: str) -> Rule | None:
     """What a folded line matches, rule by rule."""
     bare = [
-        (phrase, fold(phrase.removeprefix("...").removesuffix("...")).rstrip(room.ENDS), rule) for rule in rules for phrase in rule.phrases
+        (phrase, fold(phrase.removeprefix("...").removesuffix("...")).rstrip(sieve.ENDS), rule) for rule in rules for phrase in rule.phrases
     ]
     for phrase, text, rule in bare:
-        if folded.rstrip(room.ENDS) == text and not phrase.endswith(":..."):
+        if folded.rstrip(sieve.ENDS) == text and not phrase.endswith(":..."):
             return rule
     if not folded:
         return None
@@ -107,7 +107,19 @@ SPOKEN = st.lists(
     st.one_of(
         st.sampled_from(LINES),
         st.sampled_from(
-            ["the port of Riga was closed ", "(AP Photo/", "©", "All rights reserved.", " | ", "reporter for the", "İ", "ß", "…", "\u2003", "\t. "]
+            [
+                "the port of Riga was closed ",
+                "(AP Photo/",
+                "©",
+                "All rights reserved.",
+                " | ",
+                "reporter for the",
+                "İ",
+                "ß",
+                "…",
+                "\u2003",
+                "\t. ",
+            ]
         ),
         st.text(max_size=12),
     ),

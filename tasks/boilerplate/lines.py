@@ -20,8 +20,11 @@ import pyarrow as pa
 from tasks import terms
 
 # Scripts that write no spaces between words: Thai, Lao; Myanmar; Khmer; kana; Han. Hangul has spaces.
-_UNSPACED = ("\u0e00\u0eff", "\u1000\u109f", "\u1780\u17ff", "\u3040\u30ff", "\u3400\u4dbf", "\u4e00\u9fff", "\uf900\ufaff")
-UNSPACED = re.compile(f"[{''.join(f'{first}-{last}' for first, last in _UNSPACED)}]")
+_UNSPACED = ((0xE00, 0xEFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
+UNSPACED = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _UNSPACED) + "]")
+# a text of nothing but other signs; twice as fast to match as UNSPACED is to search
+_BETWEEN = zip([0, *(last + 1 for _, last in _UNSPACED)], [*(first - 1 for first, _ in _UNSPACED), 0x10FFFF], strict=True)
+_SPACED = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _BETWEEN) + "]*")
 # what str.split splits at
 _SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _ENDS = frozenset(".!?。！？।؟۔｡")
@@ -72,7 +75,7 @@ def _kinds() -> npt.NDArray[np.uint8]:
     kinds = np.full(0x110000, SIGN, np.uint8)
     kinds[[ord(sign) for sign in _SPACES]] = SPACE
     for first, last in _UNSPACED:
-        kinds[ord(first) : ord(last) + 1] = CHARACTER
+        kinds[first : last + 1] = CHARACTER
     return kinds
 
 
@@ -88,7 +91,7 @@ def ends_sentence(line: str) -> bool:
 
 def look_at(text: str, lines: Sequence[str]) -> list[Line]:
     """The lines of a text, each by itself. Words are counted by the single spaces between them."""
-    unspaced = not text.isascii() and UNSPACED.search(text) is not None
+    unspaced = not text.isascii() and _SPACED.fullmatch(text) is None
     return [_look(line, unspaced) for line in lines]
 
 
@@ -137,12 +140,8 @@ def weigh(lines: Sequence[Line], cues: Sequence[bool]) -> list[float]:
     """Weights of a story's lines in context: lines that a rule knows weigh as furniture, sentences on their own weigh less."""
     prose = [line.prose and not cue for line, cue in zip(lines, cues, strict=True)]
     padded = [False, *prose, False]
-    weights = []
-    for number, line in enumerate(lines):
-        if cues[number]:
-            weights.append(GAP)
-        elif prose[number] and not padded[number] and not padded[number + 2] and line.words < 2 * PARAGRAPH_WORDS:
-            weights.append(LONE * line.weight)
-        else:
-            weights.append(line.weight)
+    weights = [GAP if cue else line.weight for line, cue in zip(lines, cues, strict=True)]
+    for number, (above, here, below) in enumerate(zip(padded, prose, padded[2:], strict=False)):
+        if here and not above and not below and lines[number].words < 2 * PARAGRAPH_WORDS:
+            weights[number] = LONE * lines[number].weight
     return weights

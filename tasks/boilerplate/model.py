@@ -99,7 +99,7 @@ _EDGES = ".,:;!?\"'“”„()[]«»"
 _STEM = 7  # letters of a content word that are compared: inflections fall together
 _LAST = {
     **dict.fromkeys(".!。！।", "stop"), **dict.fromkeys("?？؟", "question"), **dict.fromkeys(":：", "colon"), **dict.fromkeys(",;،", "comma"),
-    **dict.fromkeys("\"”“»’」", "quote"), **dict.fromkeys(")）", "bracket"), **dict.fromkeys("|/›>", "bar"), **dict.fromkeys("-–—", "dash"), "…": "dots",
+    **dict.fromkeys('"”“»’」', "quote"), **dict.fromkeys(")）", "bracket"), **dict.fromkeys("|/›>", "bar"), **dict.fromkeys("-–—", "dash"), "…": "dots",
 }  # fmt: skip
 _FIRST = {**dict.fromkeys("\"“„«'‘»「", "quote"), **dict.fromkeys("-–—•*·>|/+", "bullet")}
 

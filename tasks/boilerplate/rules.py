@@ -12,6 +12,20 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from tasks.boilerplate.sieve import ALL, BITS, ENDS, KEYS, Sieve, fold
 
+__all__ = [
+    "BUILT_IN",
+    "LANGUAGES",
+    "LONGEST",
+    "RECURRING",
+    "Matcher",
+    "Rule",
+    "RulesError",
+    "compile_rules",
+    "fold",
+    "load_rules",
+    "read_rules",
+]
+
 Kind = Literal["line", "block", "rest", "end", "byline", "agency"]
 Zone = Literal["any", "margin"]
 
@@ -21,7 +35,7 @@ REGEX_BITS = 40  # of the bits, those for regexes; with more regexes some share 
 LONGEST = 400  # code points; no rule looks at a longer line
 HEADING = 80  # code points; a heading of a list of stories is no longer
 MOST_HEADS = 400  # beginnings that one regex is looked up by
-MANY = 20  # so many lines are worth a look at all of them together
+MANY = 200  # so many lines are worth a look at all of them together
 
 _KEYS = {"id", "why", "kind", "zone", "languages", "phrases", "regexes", "strips", "keeps"}
 _LISTS = ("languages", "phrases", "regexes", "strips", "keeps")
@@ -285,6 +299,7 @@ class Matcher:
             tried.update([number for bit, number in self.free if bits & bit and self.regexes[number].may_match(folded)])
         return next((self.regexes[number].rule for number in sorted(tried) if self.regexes[number].regex.match(folded)), None)
 
+
 def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
     """The rules, ready to match."""
     whole: dict[str, Rule] = {}
@@ -313,27 +328,23 @@ def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
             if first is None:
                 free.append(len(regexes))
             regexes.append(_Regex(re.compile(regex if first else looks + bare), rule, needs, no_sentence))
-    signs: list[tuple[int, str]] = []
-    stops = always = 0
+    heads = frozenset([*beginnings, *openings])
     bits = {number: 1 << place % REGEX_BITS for place, number in enumerate(free)}
-    for number, bit in bits.items():
-        signs += [(bit, need) for need in regexes[number].needs]
-        always |= 0 if regexes[number].needs else bit
-        stops |= bit
-    for number, bit in bits.items():
-        stops &= ALL if regexes[number].no_sentence else ~bit
-    inner = [(1 << REGEX_BITS + place % (BITS - REGEX_BITS), phrase, rule) for place, (phrase, rule) in enumerate(anywhere)]
-    signs += [(bit, phrase) for bit, phrase, _ in inner]
+    inside = tuple((1 << REGEX_BITS + place % (BITS - REGEX_BITS), phrase, rule) for place, (phrase, rule) in enumerate(anywhere))
+    needed = [(bit, need) for number, bit in bits.items() for need in regexes[number].needs]
+    spoken = {bit for number, bit in bits.items() if not regexes[number].no_sentence}
     return Matcher(
         whole=whole,
-        heads=frozenset([*beginnings, *openings]),
+        heads=heads,
         beginnings={key: tuple(found) for key, found in beginnings.items()},
-        anywhere=tuple(inner),
+        anywhere=inside,
         openings={key: tuple(found) for key, found in openings.items()},
         free=tuple((bit, number) for number, bit in bits.items()),
         regexes=tuple(regexes),
-        always=always,
-        sieve=Sieve(frozenset([*beginnings, *openings]), frozenset(whole), tuple(signs), stops),
+        always=sum({bit for number, bit in bits.items() if not regexes[number].needs}),
+        sieve=Sieve(
+            heads, frozenset(whole), (*needed, *((bit, phrase) for bit, phrase, _ in inside)), stops=sum(set(bits.values()) - spoken)
+        ),
     )
 
 

@@ -117,7 +117,7 @@ def after_number(data: Bytes, at: np.uint64, last: np.uint64, fold: Signs) -> np
     while at < last:
         point, following = decode(data, at)
         sign = fold[point]
-        if sign == 0x2E or sign == 0x2C or sign == 0x3A or sign == 0x27:
+        if sign in (0x2E, 0x2C, 0x3A, 0x27):
             if following == last:
                 break
             point, following = decode(data, following)

@@ -17,7 +17,13 @@ OTHER, ODD, SPACE, NUMBER = 0, 1, 2, 3
 
 @compiled
 def find(
-    data: Bytes, offsets: Starts, fold: npt.NDArray[np.uint32], classes: npt.NDArray[np.uint16], following: npt.NDArray[np.uint32], found: Masks, stops: np.uint64
+    data: Bytes,
+    offsets: Starts,
+    fold: npt.NDArray[np.uint32],
+    classes: npt.NDArray[np.uint16],
+    following: npt.NDArray[np.uint32],
+    found: Masks,
+    stops: np.uint64,
 ) -> Masks:
     """The bits of all strings that stand in each line, once it is folded.
 
@@ -56,7 +62,7 @@ def find(
             mask |= found[state]
         if last > np.uint64(offsets[line]):
             end = data[last - np.uint64(1)]
-            if end == 0x2E or end == 0x3F or end == 0x21:
+            if end in (0x2E, 0x3F, 0x21):
                 mask &= ~stops
         masks[line] = mask
     return masks
