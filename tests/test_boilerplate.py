@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import boilerplate, schema
-from tasks.boilerplate.lines import count_words, find_body
+from tasks.boilerplate.lines import count_all_words, count_words, find_body
 from tasks.settings import Strip
 
 CASES = Path(__file__).parent / "cases" / "boilerplate"
@@ -135,3 +135,9 @@ def test_words_of_scripts_without_spaces_are_characters() -> None:
     assert count_words("") == 0
     assert count_words("港の strike") == 3
     assert count_words("서울 시청") == 2
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.text() | st.text(" \t\x1c\xa0\u2003\u2028\u3000éย漢가か🚢x")))
+def test_the_kernel_counts_words_as_python_does(texts: list[str]) -> None:
+    assert count_all_words(pa.chunked_array([texts], pa.string())).tolist() == [count_words(text) for text in texts]

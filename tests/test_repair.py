@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks import settings
-from tasks.repair import _MOST_ROUNDS, _config, _round, _unchanged, apply, repair, repair_text
+from tasks.repair import _MOST_ROUNDS, _config, _may_be_bad, _round, _unchanged, apply, repair, repair_text
 from tasks.repair.charsets import C1, charsets, suspect
 from tasks.schema import INGESTED, REPAIRED, conform
 
@@ -85,6 +85,12 @@ def test_the_fast_way_gives_what_the_slow_way_gives_and_edits_apply(
     assert mended == slowly(text, knobs)
     assert apply(text, edits) == mended
     assert mended.count("\n") == text.count("\n")
+
+
+@given(st.text("abz .,é", max_size=20), st.text(max_size=8) | BROKEN | ODD, st.text("abz .,é", max_size=20))
+def test_what_is_bad_is_so_by_what_is_around_unusual_signs(before: str, middle: str, after: str) -> None:
+    line = before + middle + after
+    assert _may_be_bad(line) or not ftfy.badness.is_bad(line)
 
 
 @given(st.text(max_size=80) | BROKEN | ODD, st.booleans())

@@ -8,6 +8,7 @@ into their columns where the record has none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,15 @@ import pyarrow as pa
 
 from tasks import furniture, language, schema
 from tasks import settings as knobs
-from tasks.boilerplate.lines import count_words
+from tasks.boilerplate.lines import count_all_words
 from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
-from tasks.boilerplate.story import Read, RemovedLine, Stripped, read_lines, rebuild, strip_lines
+from tasks.boilerplate.story import RemovedLine, Stripped, read_lines, rebuild, strip_lines
 
 __all__ = ["Matcher", "RemovedLine", "Rule", "RulesError", "Stripped", "built_in", "load_rules", "rebuild", "strip", "strip_text"]
 
 _LIFTED = ("title", "byline", "agency", "published_at", "published_precision")
-_WRITTEN = ("text", *_LIFTED, "language", "stage", "reason", "detail", "word_count", "removed")
-_READ = ("source", "url", *_WRITTEN[:-2])
+_WRITTEN = ("text", *_LIFTED, "language", "stage", "reason", "detail")
+_READ = ("source", "url", *_WRITTEN)
 
 
 def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
@@ -39,12 +40,22 @@ def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
     matcher = _matcher(settings.rules)
     known = furniture.load(settings.furniture) if settings.furniture else None
     rows = table.select(_READ).to_pylist()
-    sound = [row for row in rows if row["reason"] is None]
-    read = iter(read_lines([row["text"] for row in sound], matcher))
-    rows = [_strip_row(row, next(read), known, settings.lift) if row["reason"] is None else _pass(row) for row in rows]
+    removed: list[Sequence[RemovedLine]] = [()] * len(rows)
+    sound = [number for number, row in enumerate(rows) if row["reason"] is None]
+    for number, read in zip(sound, read_lines([rows[number]["text"] for number in sound], matcher), strict=True):
+        row = rows[number]
+        recurring = known.known(row["source"], read.lines) if known else ()
+        story = strip_lines(read, title=row["title"], url=row["url"], lift=settings.lift, recurring=recurring)
+        if story.text:
+            removed[number] = story.removed
+            row.update(_learned(row, story, settings.lift))
+        else:
+            row.update(stage="strip", reason="no_story", detail=_explain_nothing(row["text"], story))
     columns = {name: table[name] for name in schema.REPAIRED.names}
     for name in _WRITTEN:
-        columns[name] = pa.array([row[name] for row in rows], schema.STRIPPED.field(name).type)
+        columns[name] = pa.chunked_array([[row[name] for row in rows]], schema.STRIPPED.field(name).type)
+    columns["word_count"] = pa.chunked_array([count_all_words(columns["text"])])
+    columns["removed"] = pa.chunked_array([removed], schema.STRIPPED.field("removed").type)
     return schema.conform(pa.table(columns), schema.STRIPPED)
 
 
@@ -72,24 +83,15 @@ def built_in() -> Matcher:
     return compile_rules(load_rules())
 
 
-def _pass(row: dict[str, Any]) -> dict[str, Any]:
-    """A row that an earlier stage found at fault."""
-    return row | {"word_count": count_words(row["text"]), "removed": []}
-
-
-def _strip_row(row: dict[str, Any], read: Read, known: furniture.Furniture | None, lift: bool) -> dict[str, Any]:
-    recurring = known.known(row["source"], read.lines) if known else ()
-    story = strip_lines(read, title=row["title"], url=row["url"], lift=lift, recurring=recurring)
-    if not story.text:
-        fault = {"stage": "strip", "reason": "no_story", "detail": _explain_nothing(row["text"], story)}
-        return row | fault | {"word_count": count_words(row["text"]), "removed": []}
-    lifted: dict[str, Any] = {"language": row["language"] or language.detect(story.text)}
+def _learned(row: Mapping[str, Any], story: Stripped, lift: bool) -> dict[str, Any]:
+    """The columns that a cleaned story changes: its text, its language, and what was lifted where the record has nothing."""
+    new: dict[str, Any] = {"text": story.text, "language": row["language"] or language.detect(story.text)}
     if lift:
         fields = story.fields
-        lifted |= {name: getattr(fields, name) for name in ("title", "byline", "agency") if row[name] is None}
+        new |= {name: getattr(fields, name) for name in ("title", "byline", "agency") if row[name] is None}
         if row["published_at"] is None:
-            lifted |= {"published_at": fields.published_at, "published_precision": fields.published_precision}
-    return row | lifted | {"text": story.text, "word_count": count_words(story.text), "removed": list(story.removed)}
+            new |= {"published_at": fields.published_at, "published_precision": fields.published_precision}
+    return new
 
 
 def _explain_nothing(text: str, story: Stripped) -> str:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from tasks import dates
 from tasks.boilerplate.dated import is_label, line_dates, read_date
@@ -45,8 +46,7 @@ _DESK = re.compile(r"\s+(?:world|news|europe|staff|service|wire)\b.*$|\s*[/|,+].
 __all__ = ["Credits", "Fields", "Page", "agency_of_dateline", "alike", "date_line", "looks_like_names", "read_credits"]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A story's lines, how each reads, the rule that knows it, and the body: its first line and one past its last."""
 
     lines: Sequence[str]

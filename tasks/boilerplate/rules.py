@@ -10,30 +10,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from tasks.boilerplate.sieve import ALL, BITS, ENDS, KEYS, Sieve, fold
+
+__all__ = [
+    "BUILT_IN",
+    "LANGUAGES",
+    "LONGEST",
+    "RECURRING",
+    "Matcher",
+    "Rule",
+    "RulesError",
+    "compile_rules",
+    "fold",
+    "load_rules",
+    "read_rules",
+]
+
 Kind = Literal["line", "block", "rest", "end", "byline", "agency"]
 Zone = Literal["any", "margin"]
 
 BUILT_IN = Path(__file__).parent.parent / "boilerplate.toml"
 LANGUAGES = Path(__file__).parent / "languages"
+REGEX_BITS = 40  # of the bits, those for regexes; with more regexes some share a bit
 LONGEST = 400  # code points; no rule looks at a longer line
 HEADING = 80  # code points; a heading of a list of stories is no longer
-KEYS = (8, 5, 3, 2, 1)  # code points of a line's beginning that find phrases and regexes
-MANY = 200  # so many lines are worth a regular expression of RE2
-SHORT = 100  # code points; a longer line is folded only when something in it may interest a rule
+MOST_HEADS = 400  # beginnings that one regex is looked up by
+MANY = 200  # so many lines are worth a look at all of them together
 
 _KEYS = {"id", "why", "kind", "zone", "languages", "phrases", "regexes", "strips", "keeps"}
 _LISTS = ("languages", "phrases", "regexes", "strips", "keeps")
-_NUMBER = re.compile(r"\d+(?:[.,:'’]\d+)*")
-_DIGIT = re.compile(r"\d")
-_PLAIN = (
-    *(("‘", "'"), ("’", "'"), ("‚", "'"), ("ʼ", "'"), ("“", '"'), ("”", '"'), ("„", '"'), ("–", "-"), ("—", "-")),
-    *(("…", "..."), ("＋", "+"), ("\u00a0", " "), ("\u202f", " "), ("\u2009", " "), ("\u3000", " ")),
-    ("i\u0307", "i"),  # the casefold of Turkish İ
-)
-_ANY_PLAIN = re.compile("[" + "".join(sign[-1] for sign, _ in _PLAIN) + "]")
 _COLONS = (":", " :", "：", " |", " >", " -")
-_ENDS = " .!?。！？\"')]）】」"
-_EDGES = " \t,:;¿¡·•|*>»›→▶►↓+-_~=/\\([<«‹←▼▲✓×\"'\u200b\ufeff：、「【（"
 # scripts that put no space after a word, or (Hangul) put endings to it
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _META = frozenset("()[]{}?*+.\\^$|")
@@ -41,8 +47,6 @@ _OPTIONAL = ("?", "*", "{0", "{,")
 _NEEDS = re.compile(r"\(\?=\.\*(?:\[(?P<signs>[^\]\\^-]+)\]|\(\?:(?P<words>[^()\[\]{}?*+.\\^$]+)\))\)")
 _STOPS = frozenset(".!?")
 _NO_SENTENCE = "(?!.*[.!?]$)"
-_PARTS = re.compile(r"""[#'"\-.+ \t\u0307]+|[^#'"\-.+ \t\u0307]+""")
-_CHANGED = frozenset("#'\"-.+ \t\u0307")  # signs that folding makes of others: their absence from a raw line says nothing
 
 
 class RulesError(ValueError):
@@ -185,7 +189,7 @@ def _check_patterns(name: str, rule: Rule) -> None:
             raise RulesError(f"rules: {name} has the regex {regex!r}; a byline's needs one group, which holds the names")
     for phrase in rule.phrases:
         bare = phrase.removeprefix("...").removesuffix("...")
-        if not fold(bare).rstrip(_ENDS):
+        if not fold(bare).rstrip(ENDS):
             raise RulesError(f"rules: {name} has the phrase {phrase!r}, of which nothing is left to match")
         if "..." in bare or (bare != phrase and not phrase.endswith("...")):
             raise RulesError(f"rules: {name} has the phrase {phrase!r}; '...' may stand at its end or at both ends, no other place")
@@ -198,24 +202,6 @@ def _texts(name: str, key: str, value: Any) -> tuple[str, ...]:
 
 
 # ---- matching ----------------------------------------------------------------------------------------------------------
-
-
-def fold(line: str) -> str:
-    """The line as regexes see it: lower case, one space, plain quotes and dashes, '#' for numbers, bare of edge signs but sentence ends.
-
-    >>> fold("  » 1,204 Comments: ")
-    '# comments'
-    """
-    folded = line.casefold()
-    if not folded.isascii() and _ANY_PLAIN.search(folded):
-        for sign, plain in _PLAIN:  # five times as fast as str.translate
-            if sign in folded:
-                folded = folded.replace(sign, plain)
-    if _DIGIT.search(folded):
-        folded = _NUMBER.sub("#", folded)
-    if "  " in folded or "\t" in folded:
-        folded = " ".join(folded.split())
-    return folded.strip(_EDGES).lstrip(_ENDS)
 
 
 class _Beginning(NamedTuple):
@@ -239,7 +225,10 @@ class _Regex(NamedTuple):
     def may_match(self, folded: str) -> bool:
         if self.no_sentence and folded[-1:] in _STOPS:
             return False
-        return not self.needs or any(need in folded for need in self.needs)
+        for need in self.needs:  # some 5 times as fast as any()
+            if need in folded:
+                return True
+        return not self.needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,30 +237,29 @@ class Matcher:
 
     Attributes:
         whole: rules by whole phrase.
-        longest: code points of the longest whole phrase, and 7 at least.
         heads: the keys of `beginnings` and `openings`.
         beginnings: phrases at a line's beginning by their first characters, as many of KEYS as they have.
-        anywhere: (letters, phrases with their rules): phrases that may stand anywhere, under letters that they share.
+        anywhere: (bit, phrase, rule) of the phrases that may stand anywhere.
         openings: numbers of regexes by first characters, likewise.
-        free: numbers of the regexes whose lines may begin with anything.
+        free: (bit, number) of the regexes whose lines may begin with anything.
         regexes: all of them, in the order of the rules.
-        signs: a regex without which a lower-case line matches none of `anywhere` and `free`, for lines that end a sentence and for others;
-            None when some regex cannot be told by a sign.
+        always: bits of the regexes that say nothing of what a line must hold.
+        sieve: which lines are worth a look, and the bits of what they may match.
     """
 
     whole: dict[str, Rule]
-    longest: int
     heads: frozenset[str]
     beginnings: dict[str, tuple[_Beginning, ...]]
-    anywhere: tuple[tuple[str, tuple[tuple[str, Rule], ...]], ...]
+    anywhere: tuple[tuple[int, str, Rule], ...]
     openings: dict[str, tuple[int, ...]]
-    free: tuple[int, ...]
+    free: tuple[tuple[int, int], ...]
     regexes: tuple[_Regex, ...]
-    signs: tuple[str | None, str | None]
+    always: int
+    sieve: Sieve
 
     def match(self, folded: str) -> Rule | None:
         """The rule of a folded line: whole phrases, then the longest beginning, phrases anywhere, regexes; of several rules the first."""
-        return self._match(folded, everything=True)
+        return self._match(folded, ALL)
 
     def match_all(self, lines: Sequence[str]) -> list[Rule | None]:
         """The rule of each line, as it stands in its text: of one story, or faster of a batch of them, in which equal lines are asked once.
@@ -280,14 +268,17 @@ class Matcher:
         """
         found: dict[str, Rule | None] = dict.fromkeys(lines)
         asked = [line for line in found if line and len(line) <= LONGEST]
-        for line, signed in zip(asked, self._find_signs(asked), strict=True):
-            if signed or len(line) <= SHORT or self._may_begin(line):
-                found[line] = self._match(fold(line), everything=signed)
+        if len(asked) < MANY:
+            found |= {line: self.match(fold(line)) for line in asked}
+            return [found[line] for line in lines]
+        for line, head, bits in zip(asked, *self.sieve.look(asked), strict=True):
+            if head or bits | self.always:
+                found[line] = self._match(fold(line), bits | self.always)
         return [found[line] for line in lines]
 
-    def _match(self, folded: str, *, everything: bool) -> Rule | None:
-        """As `match`; without everything, no phrase anywhere and no regex that is free to begin with anything."""
-        rule = self.whole.get(folded.rstrip(_ENDS))
+    def _match(self, folded: str, bits: int) -> Rule | None:
+        """As `match`, but that of the phrases anywhere and the free regexes only those with one of the bits are tried."""
+        rule = self.whole.get(folded.rstrip(ENDS))
         if rule is not None or not folded:
             return rule
         heads = [head for size in KEYS if (head := folded[:size]) in self.heads]
@@ -301,39 +292,12 @@ class Matcher:
         ]
         if begun:
             return max(begun, key=lambda one: (len(one.text), -one.number)).rule
-        if everything:
-            for letters, phrases in self.anywhere:
-                if letters in folded and (rule := next((rule for phrase, rule in phrases if phrase in folded), None)):
-                    return rule
+        if bits and (rule := next((rule for bit, phrase, rule in self.anywhere if bits & bit and phrase in folded), None)):
+            return rule
         tried = {number for head in heads for number in self.openings.get(head, ())}
-        if everything:
-            tried.update(number for number in self.free if self.regexes[number].may_match(folded))
+        if bits:
+            tried.update([number for bit, number in self.free if bits & bit and self.regexes[number].may_match(folded)])
         return next((self.regexes[number].rule for number in sorted(tried) if self.regexes[number].regex.match(folded)), None)
-
-    def _may_begin(self, line: str) -> bool:
-        """False when a long line begins as no phrase and no regex does, told by its head alone."""
-        head = fold(line[: self.longest + 24])
-        if len(head.rstrip(_ENDS)) <= self.longest or not head.isprintable():  # little but signs, or spaces that folding may change
-            return True
-        return any(head[:size] in self.heads for size in KEYS)
-
-    def _find_signs(self, lines: Sequence[str]) -> list[bool]:
-        """Which lines may hold a sign without which no phrase inside a line and no free regex matches; of a few lines all of them may.
-
-        RE2 looks for all signs at once, some thirty times as fast as Python, but must compile them first.
-        """
-        found = [True] * len(lines)
-        if len(lines) < MANY:
-            return found
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        for sentences, signs in zip((True, False), self.signs, strict=True):
-            numbers = [number for number, line in enumerate(lines) if (line[-1:] in _STOPS) == sentences] if signs else []
-            raw = pa.array([lines[number].casefold() for number in numbers], pa.string())
-            for number, held in zip(numbers, pc.match_substring_regex(raw, signs or "").to_pylist(), strict=True):
-                found[number] = held
-        return found
 
 
 def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
@@ -346,7 +310,7 @@ def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
     free: list[int] = []
     for number, rule in enumerate(rules):
         for phrase in rule.phrases:
-            folded = fold(phrase.removeprefix("...").removesuffix("...")).rstrip(_ENDS)
+            folded = fold(phrase.removeprefix("...").removesuffix("...")).rstrip(ENDS)
             if not phrase.endswith(":..."):
                 whole.setdefault(folded, rule)
             if phrase.startswith("..."):
@@ -364,19 +328,22 @@ def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
             if first is None:
                 free.append(len(regexes))
             regexes.append(_Regex(re.compile(regex if first else looks + bare), rule, needs, no_sentence))
-    grouped = _group(anywhere)
+    heads = frozenset([*beginnings, *openings])
+    bits = {number: 1 << place % REGEX_BITS for place, number in enumerate(free)}
+    inside = tuple((1 << REGEX_BITS + place % (BITS - REGEX_BITS), phrase, rule) for place, (phrase, rule) in enumerate(anywhere))
+    needed = [(bit, need) for number, bit in bits.items() for need in regexes[number].needs]
+    spoken = {bit for number, bit in bits.items() if not regexes[number].no_sentence}
     return Matcher(
         whole=whole,
-        longest=max([7, *map(len, whole)]),
-        heads=frozenset([*beginnings, *openings]),
+        heads=heads,
         beginnings={key: tuple(found) for key, found in beginnings.items()},
-        anywhere=grouped,
+        anywhere=inside,
         openings={key: tuple(found) for key, found in openings.items()},
-        free=tuple(free),
+        free=tuple((bit, number) for number, bit in bits.items()),
         regexes=tuple(regexes),
-        signs=(
-            _signs(anywhere, [regexes[number] for number in free if not regexes[number].no_sentence]),
-            _signs(anywhere, [regexes[number] for number in free]),
+        always=sum({bit for number, bit in bits.items() if not regexes[number].needs}),
+        sieve=Sieve(
+            heads, frozenset(whole), (*needed, *((bit, phrase) for bit, phrase, _ in inside)), stops=sum(set(bits.values()) - spoken)
         ),
     )
 
@@ -388,43 +355,6 @@ def _goes_on(sign: str) -> bool:
 
 def _key(literal: str) -> str:
     return literal[: next((size for size in KEYS if len(literal) >= size), 0)]
-
-
-def _signs(anywhere: Sequence[tuple[str, Rule]], free: Sequence[_Regex]) -> str | None:
-    """A regex for RE2, found in every lower-case line that one of these matches once it is folded."""
-    needs = {need for regex in free for need in regex.needs}
-    if not all(regex.needs for regex in free) or any(_CHANGED.intersection(need) for need in needs):
-        return None
-    phrases = {"".join(_sign(part) for part in _PARTS.findall(phrase)) for phrase, _ in anywhere}
-    return "|".join([*sorted(phrases), *map(re.escape, sorted(needs)), "i\u0307"])  # the last: folding takes it for an i
-
-
-def _sign(part: str) -> str:
-    """What a part of a folded phrase, all of it changed by folding or none, may be in the line."""
-    if not _CHANGED.intersection(part):
-        return re.escape(part)
-    return ".+" if "#" in part else r"\W+"
-
-
-def _group(phrases: list[tuple[str, Rule]]) -> tuple[tuple[str, tuple[tuple[str, Rule], ...]], ...]:
-    """The phrases under six letters of a word that many of them share, so that most lines are asked for a few such and no phrase."""
-    groups: list[tuple[str, tuple[tuple[str, Rule], ...]]] = []
-    left = list(phrases)
-    while left:
-        counts = Counter(letters for phrase, _ in left for letters in set(_letters(phrase)))
-        best = max(counts, key=lambda letters: (counts[letters], len(letters), letters))
-        groups.append((best, tuple(one for one in left if best in one[0])))
-        left = [one for one in left if best not in one[0]]
-    return tuple(groups)
-
-
-def _letters(phrase: str) -> Iterator[str]:
-    """The stretches of six letters in the words of a phrase that folding leaves alone; of shorter words the longest."""
-    words = sorted((word for word in phrase.split() if not _CHANGED.intersection(word)), key=len)
-    if not words or len(words[-1]) <= 6:
-        yield words[-1] if words else phrase
-    for word in words:
-        yield from (word[start : start + 6] for start in range(len(word) - 5))
 
 
 # ---- how the lines of a regex begin --------------------------------------------------------------------------------------
@@ -456,30 +386,32 @@ def _read_needs(regex: str) -> tuple[str, str, tuple[str, ...], bool]:
 def _first_literals(regex: str) -> tuple[str, ...] | None:
     """Literals with one of which every line that the regex matches begins; None when it may begin with anything.
 
-    >>> _first_literals("(?:see|read) more|by [a-z]"), _first_literals("a?b"), _first_literals(".")
-    (('see more', 'read more', 'by '), None, None)
+    >>> _first_literals("(?:see|read) (?:on|more)|by [a-z]"), _first_literals("a?b"), _first_literals(".")
+    (('see on', 'see more', 'read on', 'read more', 'by '), None, None)
     """
-    found: list[str] = []
-    for branch in _branches(regex):
-        literal = _literal(branch)
-        if branch.startswith("("):
-            end = _closing(branch)
-            inner = branch[3:end] if branch.startswith("(?:") else branch[1:end]
-            literals = None if branch.startswith(_OPTIONAL, end + 1) or inner.startswith("?") else _first_literals(inner)
-            if not literals:
-                return None
-            rest = _literal(branch[end + 1 :])
-            whole = set(_branches(inner))
-            found += [one + rest if one in whole else one for one in literals]
-        elif literal:
-            found.append(literal)
-        else:
-            return None
-    return tuple(found)
+    found = tuple(literal for branch in _branches(regex) for literal, _ in _expand(branch))
+    return found if all(found) else None
 
 
-def _literal(branch: str) -> str:
-    """The signs that an alternative begins with before anything but plain signs comes."""
+def _expand(branch: str) -> list[tuple[str, bool]]:
+    """The literals with which an alternative may begin, and of each whether it is all of it."""
+    literal, size = _literal(branch)
+    rest = branch[size:]
+    inner = rest[3:] if rest.startswith("(?:") else rest[1:]
+    end = _closing(rest) if rest.startswith("(") else 0
+    if not end or inner.startswith("?") or rest.startswith(_OPTIONAL, end + 1):
+        return [(literal, not rest)]
+    begun = [(literal + one, whole) for inside in _branches(rest[len(rest) - len(inner) : end]) for one, whole in _expand(inside)]
+    if rest.startswith(("+", "{"), end + 1):
+        return [(one, False) for one, _ in begun]
+    after = _expand(rest[end + 1 :])
+    if len(begun) * len(after) > MOST_HEADS or all(len(one) >= KEYS[0] for one, _ in begun):
+        return [(one, False) for one, _ in begun]
+    return [ended for one, whole in begun for ended in ([(one + more, done) for more, done in after] if whole else [(one, False)])]
+
+
+def _literal(branch: str) -> tuple[str, int]:
+    """The signs that an alternative begins with before anything but plain signs comes, and where in it that is."""
     literal, size = "", 0
     while size < len(branch):
         escaped = branch[size] == "\\" and not branch[size + 1 :][:1].isalnum()
@@ -487,7 +419,7 @@ def _literal(branch: str) -> str:
             break
         literal += branch[size + escaped]
         size += 1 + escaped
-    return literal[:-1] if branch.startswith(_OPTIONAL, size) else literal
+    return literal[:-1] if branch.startswith(_OPTIONAL, size) else literal, size
 
 
 def _branches(regex: str) -> Iterator[str]:

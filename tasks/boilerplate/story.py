@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
+from tasks.boilerplate.dated import DATE_WORDS
 from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
 from tasks.boilerplate.lines import GAP, Line, find_body, look_at, weigh
 from tasks.boilerplate.model import choose
@@ -76,18 +77,20 @@ def strip_lines(
     lines, looks, hits = read
     for n in recurring:
         hits[n] = hits[n] or RECURRING
-    live = [n for n, line in enumerate(lines) if line.strip()]
-    taken = {n: "blank" for n in range(len(lines)) if not lines[n].strip()} if lines != [""] else {}
+    blank = [n for n, line in enumerate(lines) if not line or line.isspace()]
+    live = [n for n, line in enumerate(lines) if line and not line.isspace()] if blank else list(range(len(lines)))
+    taken = dict.fromkeys(blank, "blank") if lines != [""] else {}
     if len(live) <= 1:
         taken |= {n: rule.id for n in live if (rule := hits[n]) is not None and rule.kind not in ("byline", "agency")}
         return _stripped(lines, taken, Fields())
-    weights = weigh([looks[n] for n in live], [_is_cue(hits[n]) for n in live])
+    known = [(hit := hits[n]) is not None and _is_cue(hit) for n in live]
+    weights = weigh([looks[n] for n in live], known)
     page = Page(lines, looks, hits, 0, len(lines))
     cut, opener = _find_end(page, live, weights)
     taken |= {n: rule.id if (rule := hits[n]) else opener for n in live[cut:]}
     page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
     found = read_credits(page, title, url)
-    story = _find_story(page, live, found.heading, title) if whole else set(range(page.start, page.end))
+    story = _find_story(page, live, found.heading, title) if whole else range(page.start, page.end)
     for n in live[:cut]:
         rule = hits[n]
         if n in found.lines:
@@ -135,16 +138,19 @@ def _find_page(page: Page, live: Sequence[int], weights: Sequence[float], cut: S
         cut: numbers of the lines after it.
     """
     first, last = find_body(weights)
+    outside: Sequence[int] = ()
     if first < last:
-        page = replace(page, start=live[first], end=live[last - 1] + 1)
-    outside = [n for n in live if not page.start <= n < page.end]
-    menu = [n for n in outside if n < page.start and page.looks[n].weight <= GAP]
-    if sum(_is_cue(page.hits[n]) for n in (*outside, *cut)) >= PAGE_CUES or len(menu) >= PAGE_MENU:
+        page = page._replace(start=live[first], end=live[last - 1] + 1)
+        outside = (*live[:first], *live[last:])
+    cues = [hit for n in (*outside, *cut) if (hit := page.hits[n]) is not None and _is_cue(hit)]
+    menu = [n for n in live[:first] if page.looks[n].weight <= GAP]
+    if len(cues) >= PAGE_CUES or len(menu) >= PAGE_MENU:
         return page, True
-    own = [n for n in live if not _is_cue(page.hits[n])]
-    prose = [n for n in own if page.looks[n].prose]
-    sentences = [n for n in own if page.looks[n].weight > GAP]
-    return (replace(page, start=prose[0], end=sentences[-1] + 1) if prose else page), False
+    prose = next((n for n in live if page.looks[n].prose and not _is_cue(page.hits[n])), None)
+    if prose is None:
+        return page, False
+    sentence = next(n for n in reversed(live) if page.looks[n].weight > GAP and not _is_cue(page.hits[n]))
+    return page._replace(start=prose, end=sentence + 1), False
 
 
 def _is_cue(rule: Rule | None) -> bool:
@@ -157,7 +163,7 @@ def _find_end(page: Page, live: Sequence[int], weights: Sequence[float]) -> tupl
     before = 0.0
     for position, n in enumerate(live):
         rule = page.hits[n]
-        if before >= ENOUGH:
+        if before >= ENOUGH and (rule is not None or page.looks[n].words <= DATE_WORDS):
             enough = before >= END_SHARE * (total - before)
             if rule is not None and rule.kind == "end" and enough:
                 return position, rule.id
@@ -167,14 +173,20 @@ def _find_end(page: Page, live: Sequence[int], weights: Sequence[float]) -> tupl
             elif enough and _is_stamp(page, n) and sum(_is_stamp(page, m) for m in live[position:]) >= STAMPS:
                 named = not page.looks[live[position - 1]].prose
                 return position - named, "comments"
-        before += max(0.0, weights[position])
+        if weights[position] > 0:
+            before += weights[position]
     return len(live), ""
 
 
 def _is_stamp(page: Page, n: int) -> bool:
     """A line of nothing but date and time of day, as over a comment; a chronicle's dates have no time."""
     line = page.lines[n]
-    return len(line) <= LONGEST and _CLOCK.search(line) is not None and date_line(line, page.looks[n]) is not None
+    return (
+        page.looks[n].words <= DATE_WORDS
+        and len(line) <= LONGEST
+        and _CLOCK.search(line) is not None
+        and date_line(line, page.looks[n]) is not None
+    )
 
 
 def _opens_prose(page: Page, live: Sequence[int], position: int) -> bool:
@@ -189,6 +201,8 @@ def _best(weights: Sequence[float]) -> float:
 
 def _take_lists(page: Page, live: Sequence[int], taken: dict[int, str]) -> None:
     """The short lines under the heading of a list of other stories go with it."""
+    if not any(page.hits):
+        return
     heading: Rule | None = None
     for n in live:
         rule = page.hits[n]
@@ -201,8 +215,10 @@ def _take_lists(page: Page, live: Sequence[int], taken: dict[int, str]) -> None:
 
 
 def _stripped(lines: Sequence[str], taken: Mapping[int, str], fields: Fields) -> Stripped:
+    if not taken:
+        return Stripped("\n\n".join(lines), (), fields)
     kept = [n for n in range(len(lines)) if n not in taken]
     first, last = (kept[0], kept[-1]) if kept else (len(lines), len(lines))
     zones = {n: "head" if n < first else "tail" if n > last else "body" for n in sorted(taken)}
-    removed = tuple(RemovedLine(rule=taken[n], zone=zone, line=n, text=lines[n]) for n, zone in zones.items())
-    return Stripped("\n\n".join(lines[n] for n in kept), removed, fields)
+    removed = tuple([RemovedLine(rule=taken[n], zone=zone, line=n, text=lines[n]) for n, zone in zones.items()])
+    return Stripped("\n\n".join([lines[n] for n in kept]), removed, fields)

@@ -29,6 +29,9 @@ FIELDS = ("title", "byline", "text")
 _PLAIN = re.compile(r"[\t\n -%'-~]*")  # printable ASCII without the ampersand, which may begin an entity
 # with the punctuation of well-set text: no alternative of ftfy.badness.BADNESS_RE is made of these characters alone
 _WELL_SET = re.compile(r"[\t\n -%'-~\xa0\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026]*")
+# The stretches of a line that hold all other characters, and how many signs a match of BADNESS_RE may go beyond one of these
+_UNUSUAL = re.compile("[^{0}]+(?:[{0}]{{1,12}}[^{0}]+)*".format(_WELL_SET.pattern[1:-2]))
+_REACH = 6
 # What ftfy may change in text that is not mojibake: entities, controls, line breaks, byte order marks, ligatures, and the
 # invisible characters of ftfy.chardata.CONTROL_CHARS
 _SPECIAL = re.compile(
@@ -151,8 +154,6 @@ def _is_about_charsets(line: str) -> bool:
 
 def _unchanged(line: str, config: TextFixerConfig, knobs: settings.Repair) -> bool:
     """A round would not change the line: the conditions of its steps, without the steps (tested against it)."""
-    from ftfy.badness import is_bad
-
     if (_PLAIN if config.uncurl_quotes else _WELL_SET).fullmatch(line):
         return True
     if _SPECIAL.search(line) or (config.fix_character_width and _WIDE.search(line)):
@@ -161,7 +162,14 @@ def _unchanged(line: str, config: TextFixerConfig, knobs: settings.Repair) -> bo
         return False
     if knobs.invisible != "keep" and PRESENT.search(line):
         return False
-    return not (knobs.chains and suspect().search(line)) and not is_bad(line) and is_normalized("NFC", line)
+    return not (knobs.chains and suspect().search(line)) and not _may_be_bad(line) and is_normalized("NFC", line)
+
+
+def _may_be_bad(line: str) -> bool:
+    """False when ftfy's is_bad is: ten times as fast for a line with one accent, as only what is around it is looked at."""
+    from ftfy.badness import is_bad
+
+    return any(is_bad(line[max(0, found.start() - _REACH) : found.end() + _REACH]) for found in _UNUSUAL.finditer(line))
 
 
 def _edits(before: str, after: str, start: int, field: str, fix: str) -> list[Edit]:
