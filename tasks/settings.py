@@ -56,8 +56,8 @@ class Repair(Section):
     chains: bool = Field(True, description="also mend mojibake that ftfy misses, where a language check finds the result more plausible")
     invisible: Literal["keep", "stray", "all"] = Field(
         "stray",
-        description="invisible characters to drop: none; those without effect (zero-width beside a space, marks of direction in "
-        "left-to-right lines); or also zero-width ones and soft hyphens within words. Joiners that a script needs always stay",
+        description="invisible characters: keep them; drop stray ones, which have no effect (zero-width beside a space, marks of direction in "
+        "left-to-right lines); or drop all zero-width ones and soft hyphens, but for joiners that a script needs",
     )
     unescape_html: bool = Field(True, description="decode HTML entities in text that has no tags")
     fix_latin_ligatures: bool = Field(True, description="write the ligatures of print (\ufb01) as letters")
