@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import boilerplate, schema
+from tasks import boilerplate, furniture, schema
 from tasks.boilerplate.lines import count_all_words, count_words, find_body
+from tasks.furniture import Recurring
 from tasks.settings import Strip
 
 CASES = Path(__file__).parent / "cases" / "boilerplate"
@@ -141,3 +142,21 @@ def test_words_of_scripts_without_spaces_are_characters() -> None:
 @given(st.lists(st.text() | st.text(" \t\x1c\xa0\u2003\u2028\u3000éย漢가か🚢x")))
 def test_the_kernel_counts_words_as_python_does(texts: list[str]) -> None:
     assert count_all_words(pa.chunked_array([texts], pa.string())).tolist() == [count_words(text) for text in texts]
+
+
+# ---- what recurs -----------------------------------------------------------------------------------------------------
+
+
+def test_lines_that_a_model_knows_go_from_the_stories_of_their_source(tmp_path: Path) -> None:
+    path = tmp_path / "furniture.jsonl"
+    line = Recurring(
+        "Harbour Post", take=True, place="any", why="talk", stories=30, of=40, days=20, line="The quay never sleeps, and nor do we"
+    )
+    furniture.write(furniture.Model((line,), 40, 1), path)
+    text = f"{PARAGRAPHS}\nThe quay never sleeps, and nor do we"
+    own = repaired({"raw_id": "a", "source": "Harbour Post", "text": text}, {"raw_id": "b", "source": "Estwick Mail", "text": text})
+    out = boilerplate.strip(own, knobs(furniture=str(path))).to_pylist()
+    assert [[(entry["rule"], entry["line"]) for entry in row["removed"]] for row in out] == [[("recurring", 2)], []]
+    assert boilerplate.rebuild(out[0]["text"], out[0]["removed"]) == text
+    story = boilerplate.strip_text(text, knobs(furniture=str(path)), source="Harbour Post")
+    assert story.text == out[0]["text"]
