@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from bench.fit_lines import align
 from tasks import boilerplate
 from tasks.boilerplate import model
+from tasks.boilerplate.lines import Line
 from tasks.boilerplate.story import read_lines
 
 ODDS = st.lists(st.floats(-5, 5), max_size=9)
@@ -66,3 +68,42 @@ def test_labels_follow_the_order_of_the_gold_text() -> None:
     assert align(lines, gold) == [False, True, True, False, True, False]
     assert align([], gold) == []
     assert align(["Share"], "") == [False]
+
+
+PROSE = Line(20, True, 20.0)
+LABEL = Line(2, False, -5.0)
+
+
+def chosen(
+    monkeypatch: pytest.MonkeyPatch, odds: list[float], looks: list[Line], lines: list[str] | None = None, **known: Any
+) -> list[int]:
+    """Numbers of the lines that are chosen when the model says these odds, all of them inside the stretch."""
+    monkeypatch.setattr(model, "judge", lambda *_: odds)
+    lines = lines or [f"line {number}" for number in range(len(odds))]
+    kept = model.choose(lines, looks, [None] * len(odds), known.pop("inside", [True] * len(odds)), **known)
+    return [number for number, one in enumerate(kept) if one]
+
+
+def test_a_light_island_far_from_the_story_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [PROSE] * 10 + [LABEL] * model.SEA + [PROSE]
+    odds = [3.0] * 10 + [-3.0] * model.SEA
+    assert chosen(monkeypatch, [*odds, 1.0], looks) == list(range(10))
+    assert chosen(monkeypatch, [*odds, 30.0], looks) == [*range(10), 10 + model.SEA]  # as heavy as the story
+    near = [*odds[:-1], 1.0]
+    assert chosen(monkeypatch, near, [*looks[:-2], PROSE]) == [*range(10), 9 + model.SEA]
+
+
+def test_prose_that_stands_again_and_frequent_labels_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["a", "more here", "b", "more here", "a", "more here", "c"]
+    looks = [PROSE, LABEL, PROSE, LABEL, PROSE, LABEL, PROSE]
+    assert chosen(monkeypatch, [3.0] * 7, looks, lines) == [0, 2, 6]
+
+
+def test_the_first_prose_below_the_headline_has_a_bonus(monkeypatch: pytest.MonkeyPatch) -> None:
+    odds, looks, inside = [-3.0, -0.5, -3.0, 3.0, 3.0], [LABEL, PROSE, LABEL, PROSE, PROSE], [False, False, False, True, True]
+    assert chosen(monkeypatch, odds, looks, inside=inside) == [3, 4]
+    assert chosen(monkeypatch, odds, looks, inside=inside, heading=0) == [1, 3, 4]
+
+
+def test_a_page_that_the_model_misreads_keeps_its_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen(monkeypatch, [-5.0] * 3, [PROSE, PROSE, LABEL], inside=[True, True, False]) == [0, 1]
