@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import platform
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import processes
 from flows.folder import held, work_folder
-from tasks import boilerplate, cluster, fingerprint, ingest, ledger, match, publish, recipe, repair, schema, settings, validate, workers
-from tasks.stages import each, local, log
+from tasks import cluster, index, ingest, ledger, match, publish, recipe, settings, stages, validate, workers
+from tasks.stages import log
 
-PARTITION_STORIES = 100_000  # stories to a range of keys: some 25 M keys, 600 MB while they are grouped
-JUDGED_AT_LEAST = 500  # proposed pairs that are worth a second process
+Result = TypeVar("Result")
+KEYS_A_STORY = 540  # bands, samples and, of a story of 5 KB, runs of words
+KEY_BYTES = 48  # a key, with what it takes to group it
+STORIES_A_TASK = 8_000  # whose keys are made together: some 70 MB of them
+SCANNED_A_TASK = 64_000  # of whose keys few are kept
+JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold
+TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all stories are matched anew: the faster way
 
 
 class UnusableError(ValueError):
@@ -48,6 +54,46 @@ class Before:
     inputs: pa.Table
 
 
+@dataclass(frozen=True)
+class Job:
+    """What the stages of one run share."""
+
+    knobs: settings.Settings
+    curated: Path
+    work: Path
+    recipe: str
+    pool: Executor
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def index(self) -> Path:
+        return self.curated / "index" / self.recipe
+
+    @property
+    def roster(self) -> Path:
+        return self.work / "roster.arrow"
+
+    def folder(self, name: str) -> Path:
+        """A folder for the files of one stage."""
+        folder = self.work / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def each(
+        self, stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False, name: str = ""
+    ) -> list[Result]:
+        """One task for each call, see stages.each; notes how long the stage took."""
+        began = time.perf_counter()
+        try:
+            return stages.each(stage, self.pool, function, calls, storage)
+        finally:
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 2)
+
+    def one(self, stage: str, function: Callable[..., Result], *arguments: Any) -> Result:
+        """A stage that is one task."""
+        return self.each(stage, function, [arguments])[0]
+
+
 @flow(name="curate", flow_run_name="curate-{raw}", task_runner=ThreadPoolTaskRunner(max_workers=8))  # type: ignore[arg-type]
 def curate(
     raw: str = "raw",
@@ -65,7 +111,7 @@ def curate(
         curated: folder of the snapshots; made if it is missing.
         settings_file: settings in TOML.
         overrides: single settings, `section.key=value`.
-        full: read every raw file again.
+        full: read every raw file again, and work every story again.
         prune: forget the records of files that are gone.
         accept: names of run expectations that may fail this time.
 
@@ -75,11 +121,13 @@ def curate(
     """
     processes.heed_interrupts()
     knobs = settings.load(Path(settings_file) if settings_file else None, overrides)
+    match.check(knobs.near, knobs.derivative)
     spelled = recipe.recipe(knobs)
     target = Path(curated).absolute()
     target.mkdir(parents=True, exist_ok=True)
     with held(target), work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
         started = datetime.now(UTC)
+        job = Job(knobs, target, work, recipe.recipe_hash(spelled), pool)
         suites = pool.submit(workers.load_suites, _folder(knobs.check))
         before = _before(target)
         found = _walk(Path(raw), before, prune)
@@ -87,19 +135,18 @@ def curate(
         if unknown := sorted(set(accept) - set(rules := suites.result())):
             raise UnusableError(f"--accept {', '.join(unknown)}: there is no such rule; there are {', '.join(rules)}")
         changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
-        inputs = _read(found, changes, before, prune, knobs, target / "store", work, pool)
+        inputs = _read(found, changes, before, prune, job)
         if before.snapshot and not again and ledger.same_content(before.inputs, inputs):
             return Outcome("nothing new", before.snapshot, before.manifest)
 
-        shards = _ingest(inputs, knobs, target / "store", work, pool)
-        shards = local("repair", pool, repair.repair, shards, work, knobs.repair)
-        shards = local("strip", pool, boilerplate.strip, shards, work, knobs.strip)
-        shards, counts = _check(shards, knobs, work, pool)
-        shards = local("fingerprint", pool, fingerprint.fingerprint, shards, work, knobs.near, knobs.derivative)
-        decisions, matched = _match(shards, knobs, recipe.recipe_hash(spelled), work, pool)
+        last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
+        counts = _work(inputs, last, full, job)
+        last = _comparable(last, counts)
+        matched, chosen = _match(list(counts), last, job)
+        decided = publish.Decided(job.roster, *chosen.files, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
+        draft, files = _write(decided, chosen, counts, inputs, before, last, job)
 
-        draft, files = _write(decisions, shards, inputs, before, knobs, work, pool)
-        manifest = _manifest(files, before, counts, spelled, started)
+        manifest = _manifest(files, before, counts, last, spelled, started)
         manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
         manifest["run"] |= {
             "raw": str(Path(raw).absolute()),
@@ -109,8 +156,9 @@ def curate(
             "vanished": changes.vanished,
         }
         judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
-        manifest = pool.submit(workers.judge, *judged).result()
-        return _publish(target, draft, manifest)
+        manifest = job.one("gate", workers.judge, *judged)
+        manifest["run"] |= {"seconds": round((datetime.now(UTC) - started).total_seconds(), 1), "stages": job.seconds}
+        return _publish(job, draft, manifest, counts, chosen)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
@@ -158,106 +206,158 @@ def _recipe_changed(before: Before, spelled: Mapping[str, Any]) -> bool:
 # ---- the stages -------------------------------------------------------------------------------------------------------
 
 
-def _read(
-    found: ingest.Found,
-    changes: ledger.Changes,
-    before: Before,
-    prune: bool,
-    knobs: settings.Settings,
-    store: Path,
-    work: Path,
-    pool: Executor,
-) -> pa.Table:
+@dataclass(frozen=True)
+class Chosen:
+    """What match and cluster found, in files: pairs of one story, standings, copies; and the ranks whose cluster may have changed."""
+
+    pairs: Path
+    standing: Path
+    copies: Path
+    stirred: Path
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        return self.standing, self.copies
+
+
+def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, job: Job) -> pa.Table:
     """Copy the records of new and changed files into the store; gives the ledger as it will be."""
     wanted = set(changes.read)
     files = [file for file in found.files if file.uri in wanted]
     log.info("%d raw files, %d to read, %d vanished", len(found.files), len(files), len(changes.vanished))
-    run = knobs.run
-    folder = work / "read"
-    folder.mkdir()
+    run, folder, store = job.knobs.run, job.folder("read"), job.curated / "store"
     calls = [
-        (batch, store, folder / f"{number:06d}.parquet", knobs.ingest.max_record_bytes, run.shard_rows, run.shard_bytes)
+        (batch, store, folder / f"{number:06d}.parquet", job.knobs.ingest.max_record_bytes, run.shard_rows, run.shard_bytes)
         for number, batch in enumerate(ingest.batches(files, run.shard_rows, run.shard_bytes))
     ]
-    parts = each("read", pool, ingest.read_batch, calls, storage=True)
-    return ledger.merge(before.inputs, parts, changes, prune)
+    return ledger.merge(before.inputs, job.each("read", ingest.read_batch, calls, storage=True), changes, prune)
 
 
-def _ingest(inputs: pa.Table, knobs: settings.Settings, store: Path, work: Path, pool: Executor) -> list[Path]:
-    """The seen set as shards: the records of the store that the ledger names, parsed."""
-    members, folder = work / "members", work / "ingest"
-    members.mkdir()
-    folder.mkdir()
-    calls = [(store / shard, listed, folder / shard, knobs.ingest) for shard, listed in ledger.members(inputs, members)]
-    if not calls:  # all was pruned: an empty dataset is one too
-        pq.write_table(schema.INGESTED.empty_table(), folder / "none.parquet")
-        return [folder / "none.parquet"]
-    return each("ingest", pool, workers.parse, calls)
+def _work(inputs: pa.Table, last: index.Last | None, full: bool, job: Job) -> dict[str, Any]:
+    """The seen set as worked shards: those that the index lacks are made. Gives what check counted, by shard."""
+    folder, store = job.index, job.curated / "store"
+    folder.mkdir(parents=True, exist_ok=True)
+    there = set() if full else index.worked(folder)
+    known = last.counts if last else {}
+    suites = _folder(job.knobs.check)
+    counts: dict[str, Any] = {}
+    calls = []
+    for shard, members in ledger.members(inputs).items():
+        uris = None if members is None else members.to_pylist()
+        name = index.name(shard, uris)
+        counts[name] = known.get(name)
+        if name not in there:
+            calls.append((store / shard, uris, folder, name, job.knobs, suites))
+        elif counts[name] is None:  # of a run that did not come to its end
+            counts[name] = index.told(folder, name)
+    counts |= dict(job.each("work", workers.work, calls))
+    return dict(sorted(counts.items()))
 
 
-def _check(shards: Sequence[Path], knobs: settings.Settings, work: Path, pool: Executor) -> tuple[list[Path], dict[str, validate.Counts]]:
-    """Row expectations; gives the shards and, by shard name, what was counted."""
-    folder = work / "check"
-    folder.mkdir()
-    results = each("check", pool, workers.check, [(shard, folder / shard.name, _folder(knobs.check)) for shard in shards])
-    return [path for path, _ in results], {path.name: counts for path, counts in results}
+def _comparable(last: index.Last | None, counts: Mapping[str, Any]) -> index.Last | None:
+    """The last run, if what it left in the index is whole and little is new."""
+    if last is None or not last.whole:
+        return None
+    return last if len(set(last.counts) ^ set(counts)) <= max(2, TOO_MUCH_NEW * len(counts)) else None
 
 
-def _match(shards: Sequence[Path], knobs: settings.Settings, hashed: str, work: Path, pool: Executor) -> tuple[Path, dict[str, int]]:
-    """Global: keys by range, pairs by range, verdicts by part, then one decision for every record. Counts what was capped."""
-    folder = work / "match"
-    run, near, derivative = knobs.run, knobs.near, knobs.derivative
-    partitions = max(1, len(shards) * run.shard_rows // PARTITION_STORIES)
-    by_shard = each("keys", pool, match.keys, [(shard, folder / "keys", partitions, near, derivative) for shard in shards])
-    hot = knobs.cluster.hot_key
-    ranges = [(files, folder / f"pairs-{number:05d}.parquet", hot) for number, files in enumerate(zip(*by_shard, strict=True))]
-    proposed = each("propose", pool, match.propose, ranges)
-    pairs = [part.pairs_file for part in proposed]
-    parts = max(1, min(run.workers, sum(part.pairs for part in proposed) // JUDGED_AT_LEAST))
-    shares = [(pairs, shards, folder / f"judged-{part:05d}.parquet", near, derivative, part, parts) for part in range(parts)]
-    judged = each("judge", pool, match.judge, shares)
-    files = [part.judged_file for part in judged]
-    clustered = each(
-        "cluster", pool, cluster.cluster, [(files, shards, folder / "decisions.parquet", hashed, near, derivative, knobs.cluster)]
-    )
-    return clustered[0].decisions_file, {
-        "pairs_proposed": judged[0].proposed,
-        "pairs_judged": sum(part.judged for part in judged) + clustered[0].judged_late,
+def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[dict[str, int], Chosen]:
+    """Global: keys by range, pairs by range, verdicts by part, clusters by component. Counts what was proposed and capped."""
+    near, derivative, policy, run = job.knobs.near, job.knobs.derivative, job.knobs.cluster, job.knobs.run
+    folder, roster = job.folder("match"), job.roster
+    stories = job.one("roster", index.write_roster, job.index, shards, tuple(last.counts) if last else (), roster)
+    only = folder / "touched.arrow" if last else None
+    if only:
+        job.one("touched", match.touched, roster, only, near, derivative)
+    proposed = _propose(stories, only, "pairs", job)
+    pairs = sum(part.pairs for part in proposed)
+    parts = max(1, min(run.workers, pairs // JUDGED_AT_LEAST), -(-pairs // JUDGED_AT_MOST))
+    judged = job.each("judge", match.judge, [(proposed, roster, folder, near, derivative, part, parts) for part in range(parts)])
+    let_go = None
+    if last and only:
+        let_go, doubtful = folder / "let-go.arrow", folder / "doubtful.arrow"
+        if job.one("dropped", match.doubtful, judged, last.pairs, roster, only, doubtful, let_go, near, derivative):
+            match.keep(let_go, _propose(stories, doubtful, "doubtful", job))
+    parts = max(1, min(4 * run.workers, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
+    before = (last.pairs, last.standing) if last else None
+    plan = job.one("components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go)
+    calls = [
+        (file, roster, folder / f"standing-{number:05d}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)
+    ]
+    clustered = job.each("cluster", cluster.cluster, calls)
+    merged = job.one("standing", cluster.merge, plan.carried_file, [part.standing_file for part in clustered], roster, folder)
+    return {
+        "stories": stories,
+        "pairs_proposed": sum(part.proposed for part in judged),
+        "pairs_judged": sum(part.judged for part in judged) + sum(part.judged_late for part in clustered),
         "pairs_of_one_story": sum(part.positive for part in judged),
         "hot_keys": sum(part.hot_keys for part in proposed),
         "pairs_left_out_at_hot_keys": sum(part.left_out for part in proposed),
-    }
+    }, Chosen(plan.pairs_file, *merged, plan.stirred_file)
+
+
+def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match.Proposed]:
+    """What the keys of all stories propose, or what those in the file `only` do."""
+    near, derivative, run = job.knobs.near, job.knobs.derivative, job.knobs.run
+    folder, roster = job.folder(name), job.roster
+    together = run.memory_mb * 1_000_000 // run.workers // KEY_BYTES
+    ranges = max(1, -(-stories * KEYS_A_STORY // together))
+    batches = index.batches(roster, SCANNED_A_TASK if only else min(STORIES_A_TASK, together // KEYS_A_STORY))
+    calls = [(roster, batch, folder / f"keys-{number:06d}.arrow", ranges, near, derivative, only) for number, batch in enumerate(batches)]
+    keys = job.each("keys", match.keys, calls)
+    hot = job.knobs.cluster.hot_key
+    return job.each("propose", match.propose, [(keys, roster, part, folder, derivative, hot, only) for part in range(ranges)])
 
 
 # ---- the snapshot -----------------------------------------------------------------------------------------------------
 
 
 def _write(
-    decisions: Path, shards: Sequence[Path], inputs: pa.Table, before: Before, knobs: settings.Settings, work: Path, pool: Executor
+    decided: publish.Decided,
+    chosen: Chosen,
+    counts: Mapping[str, Any],
+    inputs: pa.Table,
+    before: Before,
+    last: index.Last | None,
+    job: Job,
 ) -> tuple[Path, list[dict[str, Any]]]:
     """The tables of the snapshot in a draft folder, and their entries for the manifest."""
-    draft, routed = work / "snapshot", work / "route"
-    draft.mkdir()
-    routed.mkdir()
-    rows = knobs.publish.file_rows
-    placement = pool.submit(publish.place, decisions, shards, routed, rows).result()
-    each("route", pool, publish.route, placement.routes)
-    share = max(1, min(rows, -(-sum(pq.read_metadata(shard).num_rows for shard in shards) // knobs.run.workers)))
-    calls = [(batch, draft, before.snapshot) for batch in publish.batches(placement, share)]
-    files = [entry for batch in each("write", pool, publish.write_files, calls, storage=True) for entry in batch]
-    files += pool.submit(publish.write_decisions, decisions, draft, before.snapshot, rows).result()
+    draft, rows = job.folder("snapshot"), job.knobs.publish.file_rows
+    if last and before.snapshot:
+        states = _restated(before.inputs, inputs, counts)
+        layout = job.one("layout", publish.plan, decided, rows, before.manifest["files"], chosen.stirred, states)
+        files = publish.take_over(layout.unchanged, draft, before.snapshot)
+    else:
+        layout, files = job.one("layout", publish.plan, decided, rows), []
+    share = max(1, min(rows, -(-sum(unit.rows for unit in layout.units) // job.knobs.run.workers)))
+    calls = [(batch, decided, draft, before.snapshot) for batch in publish.batches(layout.units, share)]
+    files += [entry for batch in job.each("write", publish.write, calls, storage=True) for entry in batch]
     return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]
+
+
+def _restated(before: pa.Table, after: pa.Table, counts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Worked shards with records of raw files that vanished since, or came back."""
+    was, now = set(ledger.vanished(before).to_pylist()), set(ledger.vanished(after).to_pylist())
+    if was == now:
+        return ()
+    moved = pa.array(sorted(was ^ now), pa.string())
+    concerned = set(after.filter(pc.is_in(after["raw_uri"], value_set=moved))["shards"].combine_chunks().flatten().to_pylist())
+    members = ledger.members(after)
+    names = (index.name(shard, None if (uris := members[shard]) is None else uris.to_pylist()) for shard in sorted(concerned))
+    return tuple(name for name in names if name in counts)
 
 
 def _manifest(
     files: Sequence[Mapping[str, Any]],
     before: Before,
-    checks: Mapping[str, validate.Counts],
+    counts: Mapping[str, Any],
+    last: index.Last | None,
     spelled: dict[str, Any],
     started: datetime,
 ) -> dict[str, Any]:
     """All that is known of the run before it is judged."""
-    parent = set(before.inputs["shards"].combine_chunks().flatten().to_pylist()) if before.snapshot else set()
+    known = set(last.counts) if last else set()
+    checks = {shard: validate.Counts.from_json(told) for shard, told in counts.items()}
     return {
         "copydesk": version("copydesk"),
         "snapshot": publish.snapshot_name(started, files),
@@ -265,10 +365,9 @@ def _manifest(
         "files": sorted(files, key=lambda entry: entry["path"]),
         "recipe": {"hash": recipe.recipe_hash(spelled), "spelled": spelled},
         "checks": validate.add_counts(checks.values()).to_json(),
-        "new_checks": validate.add_counts(counts for shard, counts in checks.items() if shard not in parent).to_json(),
+        "new_checks": validate.add_counts(found for shard, found in checks.items() if shard not in known).to_json(),
         "run": {
             "started": started.isoformat(timespec="seconds"),
-            "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
             "host": socket.gethostname(),
             "system": platform.platform(),
             "python": platform.python_version(),
@@ -276,10 +375,12 @@ def _manifest(
     }
 
 
-def _publish(target: Path, draft: Path, manifest: dict[str, Any]) -> Outcome:
+def _publish(job: Job, draft: Path, manifest: dict[str, Any], counts: Mapping[str, Any], chosen: Chosen) -> Outcome:
     """Move the draft to its place: among the snapshots and behind `latest`, or among the refused."""
     passed = manifest["gate"]["passed"]
-    place = publish.finish(draft, target / ("snapshots" if passed else "refused") / manifest["snapshot"], manifest)
+    place = publish.finish(draft, job.curated / ("snapshots" if passed else "refused") / manifest["snapshot"], manifest)
     if passed:
-        publish.point_latest(target, place)
+        index.keep(job.index, place.name, counts, chosen.pairs, chosen.standing)
+        publish.point_latest(job.curated, place)
+        index.tidy(job.index, place.name)
     return Outcome("published" if passed else "refused", place, manifest)

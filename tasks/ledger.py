@@ -83,15 +83,17 @@ def same_content(before: pa.Table, after: pa.Table) -> bool:
     return bool(before.select(names).equals(after.select(names)))
 
 
-def members(ledger: pa.Table, folder: Path) -> list[tuple[str, Path]]:
-    """For each store shard the files of the seen set in it, as (shard name, Parquet file of raw_uri and raw_state)."""
-    by_shard: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in ledger.select(["raw_uri", "raw_state", "shards"]).to_pylist():
+def members(ledger: pa.Table) -> dict[str, pa.Array[Any] | None]:
+    """Interim."""
+    by_shard: defaultdict[str, list[str]] = defaultdict(list)
+    for row in ledger.select(["raw_uri", "shards"]).to_pylist():
         for shard in row["shards"]:
-            by_shard[shard].append({"raw_uri": row["raw_uri"], "raw_state": row["raw_state"]})
-    listed = []
-    for shard, rows in sorted(by_shard.items()):
-        path = folder / f"{Path(shard).stem}.parquet"
-        pq.write_table(pa.Table.from_pylist(rows, schema=MEMBERS), path)
-        listed.append((shard, path))
-    return listed
+            by_shard[shard].append(row["raw_uri"])
+    return {shard: pa.array(uris) for shard, uris in sorted(by_shard.items())}
+
+
+def vanished(ledger: pa.Table) -> pa.Array[Any]:
+    """Interim."""
+    import pyarrow.compute as pc
+
+    return ledger.filter(pc.equal(ledger["raw_state"], "vanished"))["raw_uri"].combine_chunks()

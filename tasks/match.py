@@ -1,13 +1,15 @@
-"""Matching: which stories may be one, and the verdict on each pair. keys -> propose -> judge.
+"""Matching: which stories may be one, and the verdict on each pair. touched -> keys -> propose -> judge.
 
 A story has keys of four kinds: its text's hash, the bands of its signature (one wording), runs of words chosen by
 winnowing (a passage in common, however long the rest), and the bands of its sketch (the same rare terms, in whatever words).
 The last are the weakest evidence, and stories of one topic share more of them the more there are. So fewer samples need
 to collide where two stories were published within days of each other, or one has no date, than elsewhere; what is
-copied is found at any distance. `keys` cuts the keys by range into partitions, `propose` groups one partition,
-`judge` merges the proposals, throws chance meetings out by comparing signatures and rare terms, and reads the texts of
-the rest. Every step takes and writes files; results depend on the set of stories alone, not on shards, partitions or
-order.
+copied is found at any distance. `keys` cuts the keys into ranges, `propose` groups one range, `judge` throws chance
+meetings out by comparing signatures and rare terms, and reads the texts of the rest. Every step takes and writes files;
+results depend on the set of stories alone, not on shards, ranges or order.
+
+A run that adds to a snapshot looks at the keys of stories that came or went alone (`touched`): what they propose now, and what they
+proposed then. Pairs that only other keys propose are as they were.
 """
 
 from __future__ import annotations
@@ -22,50 +24,41 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import feather
 
-from tasks import schema, settings, verdict
+from tasks import files, index, settings, verdict
+from tasks.index import Ranks, Roster
 from tasks.verdict import measures, stories
 
 KEYS = pa.schema(
     [
         pa.field("key", pa.uint64(), nullable=False),
-        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("rank", pa.uint32(), nullable=False),
         pa.field("further", pa.uint32(), nullable=False),
     ],
-    metadata={
-        "description": "candidate keys; row: of the shard's STORIES; further: 0, or what must be equal too if published before the story's since"
-    },
+    metadata={"description": "candidate keys, a batch a range; further: 0, or what must be equal too of stories that are days apart"},
 )
-STORIES = pa.schema(
-    [
-        pa.field("story", pa.uint64(), nullable=False),
-        pa.field("published", pa.int64(), nullable=False),
-        pa.field("since", pa.int64(), nullable=False),
-    ],
-    metadata={
-        "description": "the stories of a shard that have keys; story: first 16 hex digits of story_id; published: UTC us, a bare date its end, "
-        "unknown the largest; since: some days before, if unknown the smallest"
-    },
-)
-PAIRS = pa.schema([pa.field("a", pa.uint64(), nullable=False), pa.field("b", pa.uint64(), nullable=False)])
+PAIRS = pa.schema([pa.field("pair", pa.uint64(), nullable=False)], metadata={"description": "lower rank << 32 | higher rank, sorted"})
+JUDGED = verdict.JUDGED.append(pa.field("evidence", verdict.EVIDENCE))
+TOUCHED = pa.schema([pa.field("key", pa.uint64(), nullable=False)])
 _EXACT, _NEAR, _DERIVATIVE, _RUN = 1, 2, 3, 4
-_EVER = np.iinfo(np.int64).min
 _FURTHER = 0x9E3779B97F4A7C15
-_AT_ONCE = 16_000
-"""Stories that are held at once, with their texts and sets: some 250 MB."""
+_READ_AT_ONCE = 16_000
+"""Stories that are held at once with their texts and sets: some 250 MB."""
+_SIFTED_AT_ONCE = 100_000
+"""Pairs whose stories are held at once with their signatures and rare terms, 3 KB each: at most some 300 MB."""
 _EQUAL_SIGNATURE = 0.05
 """Share of equal signature values from which a pair is judged; chance gives unrelated texts next to none, a cut of a tenth has it."""
 
 
 @dataclass(frozen=True)
 class Proposed:
-    """Where the pairs of one partition are, how many, over how many distinct keys; hot keys and the pairs they left out.
+    """Where the pairs of one range are (proposed now; then), how many now, over how many distinct keys; hot keys and the pairs they left out.
 
     A pair is counted for each key that left it out; another may have proposed it.
     """
 
-    pairs_file: Path
+    now_file: Path
+    then_file: Path
     pairs: int
     keys: int
     hot_keys: int
@@ -74,77 +67,132 @@ class Proposed:
 
 @dataclass(frozen=True)
 class Judged:
-    """Where the judged pairs are; distinct pairs proposed, pairs left after `sift`, pairs found to be one story."""
+    """Where the pairs found to be one story are; distinct pairs that are new, pairs left after `sift`, pairs of one story.
+
+    dropped_file: pairs that the touched keys proposed then and do not propose now.
+    """
 
     judged_file: Path
+    dropped_file: Path
     proposed: int
     judged: int
     positive: int
 
 
-def keys(shard: Path, out: Path, partitions: int, near: settings.Near, derivative: settings.Derivative) -> list[Path]:
-    """Write the candidate keys of one shard, one file a partition of the key range.
-
-    Args:
-        shard: a FINGERPRINTED Parquet file. Faulty rows have no keys.
-        out: folder; partition p of shard s.parquet goes to out/p/s.arrow (KEYS), its stories to out/stories/s.arrow (STORIES).
-        partitions: how many ranges the 64-bit keys are cut into.
-
-    Returns:
-        the files, in the order of the partitions.
+def check(near: settings.Near, derivative: settings.Derivative) -> None:
+    """Refuse settings that do not fit together.
 
     Raises:
-        ValueError: bands x rows exceed the permutations, fewer far_rows than rows, or the shard was fingerprinted otherwise.
+        ValueError: bands x rows exceed the permutations, or fewer far_rows than rows.
     """
     if near.bands * near.rows > near.permutations:
         raise ValueError(f"near: {near.bands} bands x {near.rows} rows exceed {near.permutations} permutations")
     if derivative.far_rows < derivative.rows:
         raise ValueError(f"derivative: far_rows {derivative.far_rows} must not be less than rows {derivative.rows}")
-    table = pq.read_table(
-        shard, columns=["story_id", "published_at", "published_precision", "reason", "text_hash", "signature", "sketch", "winnowed"]
+
+
+# ---- keys ---------------------------------------------------------------------------------------------------------------
+
+
+def touched(roster_file: Path, out: Path, near: settings.Near, derivative: settings.Derivative) -> int:
+    """Write the keys of the stories that came or went since the last run, distinct and sorted (TOUCHED); gives how many."""
+    roster = Roster.read(roster_file)
+    moved = np.flatnonzero((roster.now != roster.then) & (roster["month"] != index.FAULTY))
+    found = [_keys(roster, int(shard), moved, near, derivative)[0] for shard in np.unique(roster["shard"][moved])]
+    keys = np.unique(np.concatenate([np.zeros(0, np.uint64), *found]))
+    files.write_arrow([pa.record_batch([pa.array(keys)], schema=TOUCHED)], TOUCHED, out)
+    return len(keys)
+
+
+def keys(
+    roster_file: Path,
+    shards: Sequence[int],
+    out: Path,
+    ranges: int,
+    near: settings.Near,
+    derivative: settings.Derivative,
+    only: Path | None = None,
+) -> Path:
+    """Write the candidate keys of some shards: KEYS, one batch a range of the key's upper bits. Faulty records have none.
+
+    Args:
+        shards: their numbers in the roster.
+        only: a TOUCHED file, beside whose keys no others are written.
+    """
+    from tasks.kernels import pairs
+
+    roster = Roster.read(roster_file)
+    known = np.flatnonzero((roster.now | roster.then) & (roster["month"] != index.FAULTY))
+    bitmap = _bitmap(_touched(only)) if only else None
+    found = [_some((np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.zeros(0, np.uint32)), None)]
+    for shard in shards:
+        found.append(_some(_keys(roster, shard, known, near, derivative), bitmap))
+    key, rank, further, starts = pairs.by_range(*(np.concatenate(column) for column in zip(*found, strict=True)), ranges)
+    batches = (
+        pa.record_batch([pa.array(column[begin:stop]) for column in (key, rank, further)], schema=KEYS)
+        for begin, stop in zip(starts[:-1], starts[1:], strict=True)
     )
-    table = table.filter(schema.healthy(table))
-    story, published = stories.numbers(table["story_id"]), stories.times(table)
-    since = np.where(published == np.iinfo(np.int64).max, _EVER, published - derivative.days * stories.DAY_US)
-    _write_arrow(pa.table([story, published, since], schema=STORIES), out / "stories" / f"{shard.stem}.arrow")
-    found = [(*keys, np.zeros(len(keys[0]), np.uint32)) for keys in _strong_keys(table, near)]
-    rows, key, further = (np.concatenate(column) for column in zip(*found, _sketch_keys(table, derivative), strict=True))
-    part = _partition(key, partitions)
-    files = []
-    for p in range(partitions):
-        chosen = part == p
-        files.append(out / f"{p:04d}" / f"{shard.stem}.arrow")
-        _write_arrow(pa.table([key[chosen], rows[chosen].astype(np.uint32), further[chosen]], schema=KEYS), files[-1])
-    return files
+    files.write_arrow(batches, KEYS, out)
+    return out
 
 
-def _strong_keys(table: pa.Table, near: settings.Near) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]:
-    """Row and key of every text that has a word, band of its signature and run of words: texts without a word are no copies."""
+def _touched(only: Path) -> npt.NDArray[np.uint64]:
+    with files.arrow(only) as file:
+        return np.asarray(file.read_all()["key"].to_numpy())
+
+
+def _bitmap(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    from tasks.kernels import pairs
+
+    return pairs.filled(keys, min(30, max(10, int(len(keys)).bit_length() + 6)))
+
+
+def _some(columns: tuple[Any, ...], bitmap: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
+    from tasks.kernels import pairs
+
+    if bitmap is None:
+        return columns
+    chosen = pairs.may_hold(bitmap, columns[0])
+    return tuple(column[chosen] for column in columns)
+
+
+def _keys(
+    roster: Roster, shard: int, wanted: Ranks, near: settings.Near, derivative: settings.Derivative
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Key, rank and further samples (0 where none are asked for) of every wanted story of a shard; texts without a word have none.
+
+    Raises:
+        ValueError: the shard was fingerprinted by other settings.
+    """
     from tasks.kernels import sketches
 
+    ranks = wanted[roster["shard"][wanted] == shard]
+    table = index.features(roster, ranks, ["text_hash", "signature", "sketch", "winnowed"])
     rows, signature = _matrix(table["signature"], near.permutations)
-    first = np.frombuffer(b"".join(table["text_hash"].to_pylist()), "<u8")[::2]
     bands = sketches.band_keys(signature, near.bands, near.rows, _NEAR)
     runs = np.asarray(pc.list_flatten(table["winnowed"]).to_numpy())
     run_rows = np.asarray(pc.list_parent_indices(table["winnowed"]).to_numpy())
-    return [
-        (rows, first[rows] ^ np.uint64(_EXACT)),
-        (np.repeat(rows, near.bands), bands.reshape(-1)),
-        (run_rows, runs ^ np.uint64(_RUN)),
+    found = [
+        (text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), rows, None),
+        (bands.reshape(-1), np.repeat(rows, near.bands), None),
+        (runs ^ np.uint64(_RUN), run_rows, None),
     ]
+    if derivative.enabled:
+        rows, matrix = _matrix(table["sketch"], derivative.samples)
+        key, further = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
+        found.append((key.reshape(-1), np.repeat(rows, derivative.samples), further.reshape(-1) | np.uint32(1)))
+    key, row, further = zip(*found, strict=True)
+    none = [np.zeros(len(one), np.uint32) if more is None else more for one, more in zip(key, further, strict=True)]
+    return np.concatenate(key), ranks[np.concatenate(row)].astype(np.uint32), np.concatenate(none)
 
 
-def _sketch_keys(
-    table: pa.Table, derivative: settings.Derivative
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
-    """Row, key and further samples (never 0) of every band of a sketch; texts without rare terms have none."""
-    from tasks.kernels import sketches
-
-    if not derivative.enabled:
-        return np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint32)
-    rows, matrix = _matrix(table["sketch"], derivative.samples)
-    keys, further = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
-    return np.repeat(rows, derivative.samples), keys.reshape(-1), further.reshape(-1) | np.uint32(1)
+def text_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """The column text_hash as numbers, zeros where it is null: uint64[n, 2]."""
+    column = table["text_hash"].fill_null(bytes(16)).combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
+    if not len(column):
+        return np.zeros((0, 2), np.uint64)
+    return np.frombuffer(column.buffers()[1], "<u8")[2 * column.offset : 2 * (column.offset + len(column))].reshape(-1, 2)
 
 
 def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
@@ -161,56 +209,96 @@ def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.in
     return rows, values.reshape(-1, width)
 
 
-def _partition(key: npt.NDArray[np.uint64], partitions: int) -> npt.NDArray[np.int64]:
-    """The range each key falls in, by its upper 32 bits."""
-    return ((key >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)).astype(np.int64)
+# ---- proposals ----------------------------------------------------------------------------------------------------------
 
 
-def propose(files: Sequence[Path], out: Path, hot_key: int) -> Proposed:
-    """Write the distinct pairs of stories that share a key of one partition: PAIRS, a < b, sorted.
+def propose(
+    key_files: Sequence[Path],
+    roster_file: Path,
+    part: int,
+    out: Path,
+    derivative: settings.Derivative,
+    hot_key: int,
+    only: Path | None = None,
+) -> Proposed:
+    """Write the distinct pairs of stories that share a key of one range: PAIRS, for the seen set now and for that of the last run.
 
-    A story is proposed with those of its key that come before it in keep order (time of publication, unknown last, then
-    story number): with the first `hot_key` of all, or of those published at its `since` or later and of those that have its
-    `further` samples too.
+    A story is proposed with those of its key that come before it in keep order: with the first `hot_key` of all, or, by the
+    bands of its sketch, of those published some days before it at most (all, if it has no date) and of those that have its
+    further samples too.
 
     Args:
-        files: the files of one partition, of all shards.
-        out: the Parquet file to write.
+        key_files: of all shards; part: the range.
+        out: folder; `now-PART.arrow` and `then-PART.arrow` are written.
+        only: the TOUCHED file that the keys were chosen by: the pairs of all other keys are as they were.
     """
-    from tasks.kernels import pairs
-
-    key, story, published, since, further, alone = _shared_keys(files)
-    lower, upper, hot_keys, left_out = pairs.propose(key, story, published, np.where(further > 0, since, _EVER), hot_key)
-    far = np.flatnonzero((further > 0) & (since > _EVER))
-    longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
-    order = far[np.lexsort((story[far], published[far], longer))]
-    more = pairs.propose(np.sort(longer), story[order], published[order], np.full(len(order), _EVER), hot_key)
-    lower, upper = _distinct(np.concatenate([lower, more[0]]), np.concatenate([upper, more[1]]))
-    _write(pa.table([lower, upper], schema=PAIRS), out)
+    roster = Roster.read(roster_file)
+    key, rank, further, alone = _shared_keys(key_files, part, _touched(only) if only else None)
+    since = _since(roster, derivative.days)
+    now = _proposed(key, rank, further, since, hot_key, None if roster.now.all() else roster.now)
+    then = _proposed(key, rank, further, since, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
+    found = []
+    for name, (pairs, _, _) in (("now", now), ("then", then)):
+        found.append(out / f"{name}-{part:05d}.arrow")
+        files.write_arrow([pa.record_batch([pa.array(pairs)], schema=PAIRS)], PAIRS, found[-1])
     distinct = alone + int((key[1:] != key[:-1]).sum()) + min(1, len(key))
-    return Proposed(out, len(lower), distinct, int(hot_keys + more[2]), int(left_out + more[3]))
+    return Proposed(found[0], found[1], len(now[0]), distinct, *now[1:])
 
 
-def _shared_keys(files: Sequence[Path]) -> tuple[Any, ...]:
-    """key, story, published, since, further of every key that two stories have, by key and keep order; and how many have one story."""
+def _since(roster: Roster, days: int) -> npt.NDArray[np.uint32]:
+    """By rank: the lowest rank published `days` before at the earliest; 0 for stories without a date."""
+    healthy = roster["month"] != index.FAULTY
+    published = roster["published"][healthy]
+    known = published != stories.UNKNOWN
+    out = np.zeros(len(roster.table), np.uint32)
+    out[: len(published)][known] = np.searchsorted(published, published[known] - days * stories.DAY_US)
+    return out
+
+
+def _proposed(
+    key: Any, rank: Any, further: Any, since: npt.NDArray[np.uint32], hot_key: int, members: npt.NDArray[np.bool_] | None
+) -> tuple[npt.NDArray[np.uint64], int, int]:
+    """Distinct pairs that sorted keys propose among the members; hot keys and the pairs they left out."""
     from tasks.kernels import pairs
 
-    tables = [feather.read_table(file, memory_map=True) for file in files]
-    every = np.concatenate([np.zeros(0, np.uint64), *(table["key"].to_numpy() for table in tables)])
-    chosen = pairs.may_repeat(every)
-    parts = [tuple(np.zeros(0, field.type.to_pandas_dtype()) for field in (*STORIES, KEYS.field("further")))]
-    first = 0
-    for file, table in zip(files, tables, strict=True):
-        here = chosen[first : first + len(table)]
-        first += len(table)
-        rows = table["row"].to_numpy()[here]
-        told = feather.read_table(file.parent.parent / "stories" / file.name)
-        parts.append((*(told[name].to_numpy()[rows] for name in STORIES.names), table["further"].to_numpy()[here]))
-    columns = [every[chosen], *(np.concatenate(column) for column in zip(*parts, strict=True))]
-    key, story, published, _, _ = columns
-    order = np.lexsort((story, published, key))
+    if members is not None:
+        chosen = members[rank]
+        key, rank, further = key[chosen], rank[chosen], further[chosen]
+    close = pairs.propose(key, rank, np.where(further > 0, since[rank], np.uint32(0)), hot_key)
+    far = np.flatnonzero((further > 0) & (since[rank] > 0))
+    longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
+    longer, far_rank, _, _ = _grouped(longer, rank[far], further[far])
+    apart = pairs.propose(longer, far_rank, np.zeros(len(longer), np.uint32), hot_key)
+    return np.unique(np.concatenate([close[0], apart[0]])), int(close[1] + apart[1]), int(close[2] + apart[2])
+
+
+def _shared_keys(key_files: Sequence[Path], part: int, touched: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
+    """key, rank, further of every key that two stories have, by key and rank; and how many have one story."""
+    tables = []
+    for path in key_files:
+        with files.arrow(path) as file:
+            tables.append([np.array(column.to_numpy()) for column in file.get_batch(part).columns])
+    empty = [np.zeros(0, field.type.to_pandas_dtype()) for field in KEYS]
+    key, rank, further = (np.concatenate(column) for column in zip(empty, *tables, strict=True))
+    if touched is not None and len(touched):  # the bitmap lets a few others through
+        at = np.minimum(np.searchsorted(touched, key), len(touched) - 1)
+        chosen = touched[at] == key
+        key, rank, further = key[chosen], rank[chosen], further[chosen]
+    return _grouped(key, rank, further)
+
+
+def _grouped(key: Any, rank: Any, further: Any) -> tuple[Any, ...]:
+    """The entries whose key two have or more, by key and rank; and how many keys have one."""
+    from tasks.kernels import pairs
+
+    every = len(key)
+    chosen = pairs.may_repeat(key)
+    key, rank, further = key[chosen], rank[chosen], further[chosen]
+    order = np.argsort(key)
     order = order[_repeated(key[order])]
-    return (*(column[order] for column in columns), len(every) - len(order))
+    key, rank, further = key[order], rank[order], further[order]
+    pairs.sort_within(key, rank, further)
+    return key, rank, further, every - len(key)
 
 
 def _repeated(ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
@@ -218,48 +306,71 @@ def _repeated(ascending: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     return np.concatenate([[False], same]) | np.concatenate([same, [False]]) if len(ascending) else np.zeros(0, np.bool_)
 
 
-def _distinct(lower: npt.NDArray[np.uint64], upper: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    order = np.lexsort((upper, lower))
-    lower, upper = lower[order], upper[order]
-    new = np.ones(len(lower), np.bool_)
-    new[1:] = (lower[1:] != lower[:-1]) | (upper[1:] != upper[:-1])
-    new &= lower != upper
-    return lower[new], upper[new]
+# ---- verdicts -----------------------------------------------------------------------------------------------------------
 
 
 def judge(
-    pairs: Sequence[Path],
-    shards: Sequence[Path],
+    proposed: Sequence[Proposed],
+    roster_file: Path,
     out: Path,
     near: settings.Near,
     derivative: settings.Derivative,
     part: int = 0,
     parts: int = 1,
 ) -> Judged:
-    """Write the verdicts on the proposed pairs: JUDGED, sorted by a, b; verdicts "two stories" included.
+    """Judge the pairs that are proposed now and were not then, and write those found to be one story: JUDGED, sorted by a, b.
 
     Args:
-        pairs: the files of `propose`, of all partitions.
-        shards: all FINGERPRINTED shards; only the stories of proposed pairs are read.
-        out: the Parquet file to write.
-        part, parts: judge only the pairs whose `a` lies in this one of `parts` ranges, which have about as many pairs each.
+        proposed: of all ranges of keys.
+        out: folder; `judged-PART.parquet` and `dropped-PART.arrow` are written.
+        part, parts: only the pairs whose lower rank lies in this one of so many ranges.
     """
-    table = pa.concat_tables([pq.read_table(file) for file in pairs]) if pairs else PAIRS.empty_table()
-    lower, upper = (np.asarray(table[name].to_numpy()) for name in PAIRS.names)
-    smaller = 1 - (1 - lower / 2**64) ** 2  # of two evenly spread numbers the smaller one falls evenly so
-    mine = np.minimum((smaller * parts).astype(np.int64), parts - 1) == part
-    lower, upper = _distinct(lower[mine], upper[mine])
-    near_enough = sift(lower, upper, shards, near, derivative)
+    roster = Roster.read(roster_file)
+    cuts = np.linspace(0, len(roster.table), parts + 1).astype(np.uint64)
+    now, then = (_pairs([getattr(one, f"{when}_file") for one in proposed], cuts[part], cuts[part + 1]) for when in ("now", "then"))
+    fresh = np.setdiff1d(now, then, assume_unique=True) if len(then) else now
+    dropped = np.setdiff1d(then, now, assume_unique=True)
+    lower, upper = unpacked(fresh)
+    near_enough = sift(lower, upper, roster, near, derivative)
     lower, upper = lower[near_enough], upper[near_enough]
-    judged = [
-        verdict.judge_pairs(np.stack([lower[some], upper[some]], 1), shards, near, derivative) for some in _batches(lower, upper, _AT_ONCE)
-    ]
-    result = pa.concat_tables([verdict.JUDGED.empty_table(), *judged]).sort_by([("a", "ascending"), ("b", "ascending")])
-    _write(result, out)
-    return Judged(out, len(near_enough), len(result), len(result) - result["relation"].null_count)
+    tables = [JUDGED.empty_table()]
+    for some in _batches(lower, upper, _READ_AT_ONCE):
+        tables.append(judge_pairs(roster, lower[some], upper[some], near, derivative))
+    result = pa.concat_tables(tables).sort_by([("a", "ascending"), ("b", "ascending")])
+    judged_file, dropped_file = out / f"judged-{part:05d}.parquet", out / f"dropped-{part:05d}.arrow"
+    files.write_table(result, judged_file, compression="zstd")
+    files.write_arrow([pa.record_batch([pa.array(dropped)], schema=PAIRS)], PAIRS, dropped_file)
+    return Judged(judged_file, dropped_file, len(fresh), int(near_enough.sum()), len(result))
 
 
-def _batches(lower: npt.NDArray[np.uint64], upper: npt.NDArray[np.uint64], stories_at_once: int) -> list[npt.NDArray[np.int64]]:
+def _pairs(pair_files: Sequence[Path], begin: np.uint64, stop: np.uint64) -> npt.NDArray[np.uint64]:
+    """The distinct pairs of some files whose lower rank lies in [begin, stop)."""
+    found = [np.zeros(0, np.uint64)]
+    for path in pair_files:
+        with files.arrow(path) as file:
+            pairs = file.get_batch(0).column(0).to_numpy()
+            cut = np.searchsorted(pairs, np.array([begin, stop]) << np.uint64(32))
+            found.append(np.array(pairs[cut[0] : cut[1]]))
+    return np.unique(np.concatenate(found))
+
+
+def unpacked(pairs: npt.NDArray[np.uint64]) -> tuple[Ranks, Ranks]:
+    """Lower and higher rank of packed pairs."""
+    return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def judge_pairs(roster: Roster, lower: Ranks, upper: Ranks, near: settings.Near, derivative: settings.Derivative) -> pa.Table:
+    """The verdicts on some pairs that found one story, with their evidence: JUDGED."""
+    ranks, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
+    found = index.stories(roster, ranks, near.shingle_words)
+    left, right = places[: len(lower)], places[len(lower) :]
+    judged = verdict.judge(found, left, right, near, derivative)
+    one = np.asarray(judged["relation"].is_valid().to_numpy())
+    judged = judged.filter(pa.array(one))
+    return judged.append_column(JUDGED.field("evidence"), verdict.evidence(found, left[one], right[one]))
+
+
+def _batches(lower: Ranks, upper: Ranks, stories_at_once: int) -> list[npt.NDArray[np.int64]]:
     """The pairs in batches of some stories each: connected stories together, so that most texts are read once; places of the pairs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -278,67 +389,88 @@ def _batches(lower: npt.NDArray[np.uint64], upper: npt.NDArray[np.uint64], stori
     return np.split(order, np.flatnonzero(np.diff(batch)) + 1)
 
 
-def sift(
-    lower: npt.NDArray[np.uint64],
-    upper: npt.NDArray[np.uint64],
-    shards: Sequence[Path],
-    near: settings.Near,
-    derivative: settings.Derivative,
-) -> npt.NDArray[np.bool_]:
+def sift(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, derivative: settings.Derivative) -> npt.NDArray[np.bool_]:
     """Which pairs are worth reading: equal texts, enough equal signature values, or enough rare terms in common; bool[pairs].
 
     Rare terms count only where a rewrite could be: not in texts with few of them, nor within one outlet.
-
-    Raises:
-        ValueError: a story of a pair is in none of the shards.
     """
+    out = np.zeros(len(lower), np.bool_)
+    for begin in range(0, len(lower), _SIFTED_AT_ONCE):
+        some = slice(begin, begin + _SIFTED_AT_ONCE)
+        out[some] = _sifted(lower[some], upper[some], roster, near, derivative)
+    return out
+
+
+def _sifted(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, derivative: settings.Derivative) -> npt.NDArray[np.bool_]:
     from tasks.kernels import pairs, sketches
 
-    wanted = np.unique(np.concatenate([lower, upper]))
-    signature = np.zeros((len(wanted), near.permutations), np.uint32)
-    words = np.zeros(len(wanted), np.bool_)
-    outlets = np.full(len(wanted), "", object)
-    text = np.zeros(len(wanted), "V16")
-    found, terms, weights, counts = [], [], [], []
-    for shard in shards:
-        ids = stories.numbers(pq.read_table(shard, columns=["story_id"])["story_id"])
-        rows = np.flatnonzero(np.isin(ids, wanted))
-        if not len(rows):
-            continue
-        table = pq.read_table(shard, columns=["source", "text_hash", "signature", "terms", "weights"]).take(pa.array(rows))
-        places = np.searchsorted(wanted, ids[rows])
-        found.append(places)
-        text[places] = np.array(table["text_hash"].to_pylist(), "V16")
-        outlets[places] = measures.outlets(table["source"].to_pylist())
-        full, values = _matrix(table["signature"], near.permutations)
-        signature[places[full]] = values
-        words[places[full]] = True
-        counts.append(np.asarray(pc.list_value_length(table["terms"]).to_numpy()))
-        terms.append(np.asarray(pc.list_flatten(table["terms"]).to_numpy()))
-        weights.append(np.asarray(pc.list_flatten(table["weights"]).to_numpy()))
-    at = np.full(len(wanted), -1)
-    at[np.concatenate([np.zeros(0, np.int64), *found])] = np.arange(sum(len(places) for places in found))
-    if (at < 0).any():
-        missing = wanted[at < 0]
-        raise ValueError(f"match: {len(missing)} proposed stories are in no shard, e.g. {missing[0]:016x}; give all shards")
-    if not len(wanted):
-        return np.zeros(0, np.bool_)
-    left, right = np.searchsorted(wanted, lower), np.searchsorted(wanted, upper)
+    ranks, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
+    left, right = places[: len(lower)], places[len(lower) :]
+    table = index.features(roster, ranks, ["source", "text_hash", "signature", "terms", "weights"])
+    words, values = _matrix(table["signature"], near.permutations)
+    signature, has_words = np.zeros((len(ranks), near.permutations), np.uint32), np.zeros(len(ranks), np.bool_)
+    signature[words], has_words[words] = values, True
     alike = sketches.equal_samples(signature, left, right) >= _EQUAL_SIGNATURE * near.permutations
-    starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    able = verdict.could_derive(outlets, np.diff(starts)[at], left, right, derivative)
+    sizes = np.asarray(pc.list_value_length(table["terms"]).to_numpy()).astype(np.int64)
+    able = verdict.could_derive(measures.outlets(table["source"].to_pylist()), sizes, left, right, derivative)
     related = np.flatnonzero(able)
-    shared = pairs.weighted_jaccards(np.concatenate(terms), np.concatenate(weights), starts, at[left[related]], at[right[related]])
-    able[related] = shared >= derivative.weighted_jaccard
-    return np.asarray(((text[left] == text[right]) | alike) & words[left] & words[right] | able)
+    terms, weights = (np.asarray(pc.list_flatten(table[name]).to_numpy()) for name in ("terms", "weights"))
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    able[related] = pairs.weighted_jaccards(terms, weights, starts, left[related], right[related]) >= derivative.weighted_jaccard
+    text = text_hashes(table)
+    same = (text[left] == text[right]).all(1)
+    return np.asarray((same | alike) & has_words[left] & has_words[right] | able)
 
 
-def _write(table: pa.Table, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd")
+# ---- pairs that touched keys let go -------------------------------------------------------------------------------------
 
 
-def _write_arrow(table: pa.Table, path: Path) -> None:
-    """Uncompressed, to be mapped into memory: hashes do not compress, and of most keys no more is read than that they are alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    feather.write_feather(table, path, compression="uncompressed")
+def doubtful(
+    judged: Sequence[Judged],
+    pairs_file: Path,
+    roster_file: Path,
+    only: Path,
+    out: Path,
+    let_go: Path,
+    near: settings.Near,
+    derivative: settings.Derivative,
+) -> int:
+    """Write the pairs which the touched keys let go (PAIRS), and the keys that may still propose them (TOUCHED); gives how many keys.
+
+    Only pairs found to be one story matter: those in `pairs_file`, JUDGED of the last run.
+    """
+    roster = Roster.read(roster_file)
+    before = pq.read_table(pairs_file, columns=["a", "b"])
+    ranks = np.sort(np.stack([roster.find(before[name].to_pylist()) for name in ("a", "b")], 1), axis=1).astype(np.uint64)
+    known = (ranks[:, 0] << np.uint64(32)) | ranks[:, 1]
+    gone = _pairs([one.dropped_file for one in judged], np.uint64(0), np.uint64(2**32 - 1))
+    gone = np.intersect1d(gone, known)
+    files.write_arrow([pa.record_batch([pa.array(gone)], schema=PAIRS)], PAIRS, let_go)
+    lower, upper = unpacked(gone)
+    both = roster.now[lower] & roster.now[upper]
+    lower, upper = lower[both], upper[both]
+    shared = [np.zeros(0, np.uint64)]
+    of_story = _keys_of(roster, np.unique(np.concatenate([lower, upper])), near, derivative)
+    for one, other in zip(lower.tolist(), upper.tolist(), strict=True):
+        shared.append(np.intersect1d(of_story[one], of_story[other]))
+    keys = np.setdiff1d(np.unique(np.concatenate(shared)), _touched(only))
+    files.write_arrow([pa.record_batch([pa.array(keys)], schema=TOUCHED)], TOUCHED, out)
+    return len(keys)
+
+
+def keep(let_go: Path, proposed: Sequence[Proposed]) -> None:
+    """Take the pairs that are proposed after all out of those that were let go."""
+    gone = _pairs([let_go], np.uint64(0), np.uint64(2**32 - 1))
+    still = _pairs([part.now_file for part in proposed], np.uint64(0), np.uint64(2**32 - 1))
+    files.write_arrow([pa.record_batch([pa.array(np.setdiff1d(gone, still))], schema=PAIRS)], PAIRS, let_go)
+
+
+def _keys_of(roster: Roster, ranks: Ranks, near: settings.Near, derivative: settings.Derivative) -> dict[int, npt.NDArray[np.uint64]]:
+    out: dict[int, npt.NDArray[np.uint64]] = {}
+    for shard in np.unique(roster["shard"][ranks]):
+        key, rank, _ = _keys(roster, int(shard), ranks, near, derivative)
+        order = np.argsort(rank, kind="stable")
+        cuts = np.searchsorted(rank[order], ranks)
+        stops = np.searchsorted(rank[order], ranks, side="right")
+        out |= {int(one): np.unique(key[order[a:b]]) for one, a, b in zip(ranks, cuts, stops, strict=True) if a < b}
+    return out

@@ -1,7 +1,8 @@
 """Write the tables of a snapshot, and swap the snapshot in.
 
 The layout of the files is a function of the rows: one partition a UTC month of published_at (`unknown` without), cut by
-the leading bits of story_id into the fewest 2^k files within the limit, each sorted, each named by its content's hash.
+the leading bits of story_id into the fewest 2^k files within the limit, each sorted, each named by its content's hash. So files
+whose rows the last run left as they are need not be written again: `plan` finds them, `write` makes the others.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks import files, index
+from tasks.index import Roster
 from tasks.schema import DECISIONS, INPUTS, TABLES, conform
 
 ROW_GROUP_ROWS = 5_000  # small enough that a predicate on source or time skips most of a file
@@ -33,104 +37,218 @@ SORTED_BY = {
     "inputs": ["raw_uri"],
 }
 _TABLE_OF = {"kept": "stories", "duplicate": "duplicates", "quarantined": "quarantine"}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One row group of a routed shard: rows that go to one file of the snapshot."""
-
-    path: Path
-    row_group: int
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where the rows of every shard go."""
-
-    routes: tuple[tuple[Path, Path, Path], ...]  # shard, its rows' destinations, the routed shard to write
-    files: Mapping[str, tuple[Piece, ...]]  # file of the snapshot, without its hash: the pieces of it
-
-
+_PARTITIONED = ("stories", "duplicates", "quarantine", "decisions")
 _DECIDED = ("cluster_id", "same_story", "copies", "copy_sources")
-"""Columns of the tables that no shard has."""
+"""Columns of the tables that no worked shard has."""
 
 
-def place(decisions: Path, shards: Sequence[Path], work: Path, file_rows: int) -> Placement:
-    """Decide the file of every row, from the small columns of all shards and the decisions."""
-    small = pa.concat_tables([pq.read_table(shard, columns=["story_id", "source", "published_at"]) for shard in shards])
-    decided = pq.read_table(decisions, columns=["story_id", "outcome", "cluster_id", "same_story"])
-    decided = decided.take(pc.index_in(small["story_id"], value_set=decided["story_id"].combine_chunks()))
-    outcomes = decided["outcome"].to_pylist()
-    names = _file_names([_TABLE_OF[outcome] for outcome in outcomes], small, file_rows)
-    copies, sources = _copies(decided["cluster_id"].to_pylist(), small["source"].to_pylist())
-    kept = [outcome == "kept" for outcome in outcomes]
-    destinations = pa.table(
-        {
-            "file": pa.array(names, pa.string()),
-            "cluster_id": decided["cluster_id"],
-            "same_story": decided["same_story"],
-            "copies": pa.array([n if k else None for n, k in zip(copies, kept, strict=True)], pa.int32()),
-            "copy_sources": pa.array([s if k else None for s, k in zip(sources, kept, strict=True)], pa.list_(pa.string())),
-        }
-    )
-    routes, files, start = [], defaultdict(list), 0
-    for shard in shards:
-        rows = pq.read_metadata(shard).num_rows
-        mine = destinations.slice(start, rows)
-        start += rows
-        route = (shard, work / f"destinations-{shard.name}", work / f"routed-{shard.name}")
-        pq.write_table(mine, route[1])
-        routes.append(route)
-        for group, name in enumerate(sorted(pc.unique(mine["file"]).to_pylist())):
-            files[name].append(Piece(route[2], group))
-    for name in ("stories", "duplicates", "quarantine"):
-        if not any(file.startswith(f"{name}/") for file in files):
-            files[f"{name}/unknown.0-of-1"] = []
-    return Placement(tuple(routes), {name: tuple(pieces) for name, pieces in sorted(files.items())})
+@dataclass(frozen=True)
+class Unit:
+    """Files of one or more tables that hold the same part of the same months: written together, since they are read together."""
+
+    tables: tuple[str, ...]
+    months: tuple[int, ...]
+    partition: str
+    part: int
+    parts: int
+    rows: int
+
+    def name(self, table: str) -> str:
+        """Of a table's file, without the hash: `stories/2025-03.0-of-1`."""
+        return f"{table}/{'all' if table == 'quarantine' else self.partition}.{self.part}-of-{self.parts}"
 
 
-def route(shard: Path, destinations: Path, out: Path) -> Path:
-    """Rewrite a shard with one row group for each file that its rows go to, in the files' order."""
-    columns = sorted({name for table in ("stories", "quarantine") for name in TABLES[table].names} - set(_DECIDED))
-    table, where = pq.read_table(shard, columns=columns), pq.read_table(destinations)
-    for name in _DECIDED:
-        table = table.append_column(name, where[name])
-    with pq.ParquetWriter(out, table.schema, compression="lz4") as writer:
-        for name in sorted(pc.unique(where["file"]).to_pylist()):
-            rows = table.filter(pc.equal(where["file"], name))
-            writer.write_table(rows, row_group_size=len(rows))
-    return out
+@dataclass(frozen=True)
+class Decided:
+    """What the last stages found, in files: the roster, every duplicate's standing, copies a kept story stands for; vanished raw_uris; the recipe."""
+
+    roster_file: Path
+    standing_file: Path
+    copies_file: Path
+    vanished: tuple[str, ...]
+    recipe: str
 
 
-def batches(placement: Placement, rows: int) -> list[tuple[tuple[str, tuple[Piece, ...]], ...]]:
-    """The files of a placement in groups of some `rows` rows, one task each: most months of an archive are small."""
-    found: list[list[tuple[str, tuple[Piece, ...]]]] = [[]]
+@dataclass(frozen=True)
+class Layout:
+    """The units to write, and the entries of the parent's manifest for files that stay as they are."""
+
+    units: tuple[Unit, ...]
+    unchanged: tuple[Mapping[str, Any], ...]
+
+
+def plan(
+    decided: Decided,
+    file_rows: int,
+    parent_files: Iterable[Mapping[str, Any]] = (),
+    stirred_file: Path | None = None,
+    shards_of_other_state: Collection[str] = (),
+) -> Layout:
+    """Decide the file of every record, and which files the parent has already.
+
+    Args:
+        parent_files: entries of the parent's manifest, if it was made by the same recipe.
+        stirred_file: ranks of the stories whose cluster may have changed.
+        shards_of_other_state: worked shards with records whose raw_state changed.
+    """
+    roster = Roster.read(decided.roster_file)
+    now, month = roster.now, roster["month"]
+    standing = files.read_table(decided.standing_file, columns=["story_id", "duplicate_of"])
+    repeats = np.zeros(len(now), np.bool_)
+    repeats[roster.find(standing.filter(pc.is_valid(standing["duplicate_of"]))["story_id"].to_pylist())] = True
+    faulty = month == index.FAULTY
+    leading = (roster["story"] >> np.uint64(48)).astype(np.int64)
+    changed = _changed(roster, stirred_file)
+    restated = changed | np.isin(roster["shard"], [i for i, shard in enumerate(roster.shards) if shard in set(shards_of_other_state)])
+    there = {entry["path"].rsplit(".", 2)[0]: entry for entry in parent_files}
+    wanted: defaultdict[tuple[tuple[int, ...], str, int, int], dict[str, int]] = defaultdict(dict)
+    unchanged = []
+    tables = {
+        "stories": ~faulty & ~repeats,
+        "duplicates": ~faulty & repeats,
+        "quarantine": faulty,
+        "decisions": np.ones(len(now), np.bool_),
+    }
+    for table, rows in tables.items():
+        moved = restated if table == "decisions" else changed
+        grouping = np.maximum(month, index.UNKNOWN) if table == "decisions" else month
+        order = np.flatnonzero(now & rows)
+        order = order[np.argsort(grouping[order], kind="stable")]
+        found = False
+        for some in np.split(order, np.flatnonzero(np.diff(grouping[order])) + 1) if len(order) else ():
+            group = int(grouping[some[0]])
+            months = (index.FAULTY, index.UNKNOWN) if table == "decisions" and group == index.UNKNOWN else (group,)
+            part, parts = _cut(leading[some], file_rows)
+            dirty = np.bincount(_part(leading[moved & np.isin(month, months)], parts), minlength=parts) > 0
+            for number, size in enumerate(np.bincount(part, minlength=parts).tolist()):
+                key = (months, index.month_name(group), number, parts)
+                name = Unit((table,), *key, size).name(table)
+                found = True
+                if not dirty[number] and name in there:
+                    unchanged.append(there[name])
+                elif size:
+                    wanted[key][table] = size
+        if not found:
+            wanted[(index.UNKNOWN - 2,), "unknown", 0, 1][table] = 0
+    units = tuple(Unit(tuple(sizes), *key, sum(sizes.values())) for key, sizes in sorted(wanted.items()))
+    return Layout(units, tuple(unchanged))
+
+
+def _changed(roster: Roster, stirred_file: Path | None) -> npt.NDArray[np.bool_]:
+    """Which records are not as the last run left them, or may not be: all, without one."""
+    if stirred_file is None:
+        return np.ones(len(roster.table), np.bool_)
+    changed = roster.now != roster.then
+    fresh = [shard for shard in range(len(roster.shards)) if not roster.then[roster.ranks(shard)].all()]
+    changed |= np.isin(roster["shard"], fresh)
+    with files.arrow(stirred_file) as file:
+        changed[file.get_batch(0).column(0).to_numpy()] = True
+    return changed
+
+
+def _cut(leading: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64], int]:
+    """For each record the number of its part (the leading k of 16 bits), and 2^k: the least k for which no part has more than `most`."""
+    bits = 0
+    while bits < 16 and len(leading) and np.bincount(leading >> (16 - bits)).max() > most:
+        bits += 1
+    return leading >> (16 - bits), 1 << bits
+
+
+def _part(leading: npt.NDArray[np.int64], parts: int) -> npt.NDArray[np.int64]:
+    return leading * parts >> 16
+
+
+def batches(units: Sequence[Unit], rows: int) -> list[tuple[Unit, ...]]:
+    """The units in groups of some `rows` rows, one task each: most months of an archive are small."""
+    found: list[list[Unit]] = [[]]
     filled = 0
-    for name, pieces in placement.files.items():
-        size = sum(pq.read_metadata(piece.path).row_group(piece.row_group).num_rows for piece in pieces)
-        if found[-1] and filled + size > rows:
+    for unit in units:
+        if found[-1] and filled + unit.rows > rows:
             found.append([])
             filled = 0
-        found[-1].append((name, pieces))
-        filled += size
-    return [tuple(batch) for batch in found]
+        found[-1].append(unit)
+        filled += unit.rows
+    return [tuple(batch) for batch in found if batch]
 
 
-def write_files(batch: Sequence[tuple[str, Sequence[Piece]]], snapshot: Path, parent: Path | None) -> list[dict[str, Any]]:
-    """Write files of stories, duplicates or quarantine, named without their hash; gives their entries for the manifest."""
+def write(batch: Sequence[Unit], decided: Decided, snapshot: Path, parent: Path | None) -> list[dict[str, Any]]:
+    """Write the files of some units; gives their entries for the manifest."""
+    roster = Roster.read(decided.roster_file)
+    standing = files.read_table(decided.standing_file)
+    copies = files.read_table(decided.copies_file)
     entries = []
-    for name, pieces in batch:
-        columns = TABLES[name.partition("/")[0]].names
-        parts = [pq.ParquetFile(piece.path).read_row_group(piece.row_group, columns=columns) for piece in pieces]
-        entries.append(_write(pa.concat_tables(parts) if parts else TABLES[name.partition("/")[0]].empty_table(), name, snapshot, parent))
+    for unit in batch:
+        tables = _tables(unit, roster, standing, copies, decided)
+        while tables:
+            name, rows = tables.popitem()
+            entries.append(_write(rows, unit.name(name), snapshot, parent))
     return entries
 
 
-def write_decisions(decisions: Path, snapshot: Path, parent: Path | None, file_rows: int) -> list[dict[str, Any]]:
-    """Write the table decisions, cut by story_id alone."""
-    table = conform(pq.read_table(decisions), DECISIONS)
-    parts, count = _cut(table["story_id"].to_pylist(), file_rows)
-    return [_write(table.filter(pa.array(parts == part)), f"decisions/all.{part}-of-{count}", snapshot, parent) for part in range(count)]
+def _tables(unit: Unit, roster: Roster, standing: pa.Table, copies: pa.Table, decided: Decided) -> dict[str, pa.Table]:
+    """The rows of a unit's tables."""
+    wanted = (
+        roster.now
+        & np.isin(roster["month"], unit.months)
+        & (_part((roster["story"] >> np.uint64(48)).astype(np.int64), unit.parts) == unit.part)
+    )
+    read = [name for name in index.STORIES.names if any(name in TABLES[table].names for table in unit.tables)]
+    rows = index.rows(roster, np.flatnonzero(wanted), read, in_order=False)
+    rows = rows.set_column(rows.column_names.index("text"), "text", rows["text"].cast(pa.large_string())) if "text" in read else rows
+    verdicts = standing.drop_columns(["source"]).take(pc.index_in(rows["story_id"], value_set=standing["story_id"].combine_chunks()))
+    faulty = rows["reason"].is_valid() if "reason" in read else pa.chunked_array([np.zeros(len(rows), np.bool_)])
+    outcome = pc.if_else(faulty, "quarantined", pc.if_else(verdicts["duplicate_of"].is_valid(), "duplicate", "kept"))
+    out = {}
+    for table in unit.tables:
+        if table == "decisions":
+            out[table] = _decisions(rows, verdicts, outcome, decided)
+            continue
+        chosen = pc.equal(outcome, next(one for one, name in _TABLE_OF.items() if name == table))
+        mine = rows if pc.all(chosen).as_py() else rows.filter(chosen)
+        if table != "quarantine":
+            mine = _with_cluster(mine, verdicts.filter(chosen), copies)
+        out[table] = mine.select(TABLES[table].names)
+    return out
+
+
+def _with_cluster(rows: pa.Table, verdicts: pa.Table, copies: pa.Table) -> pa.Table:
+    """The rows with the columns _DECIDED."""
+    repeats = verdicts["duplicate_of"].is_valid()
+    counted = copies.take(pc.index_in(rows["story_id"], value_set=copies["cluster_id"].combine_chunks()))
+    sources = rows["source"].combine_chunks()
+    own = pa.ListArray.from_arrays(
+        pa.array(np.concatenate([[0], np.cumsum(np.asarray(sources.is_valid()))]).astype(np.int32)),
+        sources.drop_null(),
+        TABLES["stories"].field("copy_sources").type,
+    )
+    columns = (
+        pc.coalesce(verdicts["cluster_id"], rows["story_id"]),
+        verdicts["same_story"],
+        pc.if_else(repeats, pa.scalar(None, pa.int32()), pc.fill_null(counted["copies"], 1)),
+        pc.if_else(repeats, pa.scalar(None, own.type), pc.coalesce(counted["copy_sources"], pa.chunked_array([own]))),
+    )
+    for name, column in zip(_DECIDED, columns, strict=True):
+        rows = rows.append_column(name, column)
+    return rows
+
+
+def _decisions(rows: pa.Table, verdicts: pa.Table, outcome: Any, decided: Decided) -> pa.Table:
+    """DECISIONS on some records."""
+    repeats = pc.equal(outcome, "duplicate")
+    vanished = pc.is_in(rows["raw_uri"], value_set=pa.array(decided.vanished, pa.string()))
+    told = {
+        "raw_state": pc.if_else(vanished, "vanished", "present"),
+        "outcome": outcome,
+        "stage": pc.if_else(repeats, "cluster", rows["stage"]),
+        "reason": pc.if_else(repeats, verdicts["reason"], rows["reason"]),
+        "cluster_id": pc.if_else(pc.equal(outcome, "kept"), rows["story_id"], verdicts["cluster_id"]),
+        "recipe": pa.chunked_array([pa.repeat(decided.recipe, len(rows))]),
+    }
+    columns = [
+        told[name] if name in told else verdicts[name] if name in verdicts.column_names and name != "story_id" else rows[name]
+        for name in DECISIONS.names
+    ]
+    return pa.table(columns, names=DECISIONS.names)
 
 
 def write_inputs(ledger: pa.Table, snapshot: Path, parent: Path | None) -> dict[str, Any]:
@@ -138,67 +256,38 @@ def write_inputs(ledger: pa.Table, snapshot: Path, parent: Path | None) -> dict[
     return _write(conform(ledger, INPUTS), "inputs/all.0-of-1", snapshot, parent)
 
 
+def take_over(entries: Iterable[Mapping[str, Any]], snapshot: Path, parent: Path) -> list[dict[str, Any]]:
+    """Give the snapshot the files of the parent that stay as they are; gives their entries."""
+    taken = []
+    for entry in entries:
+        (snapshot / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
+        files.link(parent / entry["path"], snapshot / entry["path"])
+        taken.append(dict(entry))
+    return taken
+
+
 def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> dict[str, Any]:
     table = name.partition("/")[0]
-    rows = conform(rows, TABLES[table])
-    rows = rows.take(pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in SORTED_BY[table]]))
+    wanted = TABLES[table]
+    rows = rows.combine_chunks()
+    order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in SORTED_BY[table]])
     (snapshot / table).mkdir(parents=True, exist_ok=True)
     draft = snapshot / f"{name}.draft"
-    pq.write_table(rows, draft, compression="zstd", row_group_size=ROW_GROUP_ROWS)
-    entry = _entry(draft, f"{name}.{{}}.parquet", len(rows))
+    with draft.open("wb") as sink, pq.ParquetWriter(sink, wanted, compression="zstd") as writer:
+        for begin in range(0, max(1, len(rows)), ROW_GROUP_ROWS):
+            writer.write_table(conform(rows.take(order[begin : begin + ROW_GROUP_ROWS]).combine_chunks(), wanted))
+    digest = files.digest(draft)
+    entry = {"path": f"{name}.{digest[:16]}.parquet", "rows": len(rows), "bytes": files.size(draft), "sha256": digest}
     path = snapshot / entry["path"]
     before = parent / entry["path"] if parent else None
-    if before and before.is_file() and before.stat().st_size == entry["bytes"]:
+    if before and before.is_file() and files.size(before) == entry["bytes"]:
         draft.unlink()
         path.unlink(missing_ok=True)  # of a first try
-        os.link(before, path)
+        files.link(before, path)
     else:
-        draft.chmod(0o444)
-        draft.replace(path)
+        files.replace(draft, path)
+        files.protect(path)
     return entry
-
-
-def _entry(path: Path, name: str, rows: int) -> dict[str, Any]:
-    """What the manifest says of a file; `name` has a place for the content's hash."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        os.fsync(stream.fileno())
-    return {"path": name.format(digest[:16]), "rows": rows, "bytes": path.stat().st_size, "sha256": digest}
-
-
-def _file_names(tables: list[str], small: pa.Table, file_rows: int) -> list[str]:
-    """For each row its file, without the hash: `stories/2025-03.0-of-1`."""
-    months = pc.fill_null(pc.strftime(small["published_at"], "%Y-%m"), "unknown").to_pylist()
-    ids = small["story_id"].to_pylist()
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for row, (table, month) in enumerate(zip(tables, months, strict=True)):
-        groups[f"{table}/{'all' if table == 'quarantine' else month}"].append(row)
-    names = [""] * len(tables)
-    for group, rows in groups.items():
-        parts, count = _cut([ids[row] for row in rows], file_rows)
-        for row, part in zip(rows, parts.tolist(), strict=True):
-            names[row] = f"{group}.{part}-of-{count}"
-    return names
-
-
-def _cut(ids: Sequence[str], most: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
-    """For each id the number of its part (its leading k bits), and 2^k: the least k for which no part has more than `most` ids."""
-    leading = np.array([int(story[:4], 16) for story in ids], dtype=np.int64)
-    bits = 0
-    while bits < 16 and len(ids) and np.bincount(leading >> (16 - bits)).max() > most:
-        bits += 1
-    return leading >> (16 - bits), 1 << bits
-
-
-def _copies(clusters: list[str | None], sources: list[str | None]) -> tuple[list[int], list[list[str]]]:
-    """For each row the size of its cluster and the cluster's distinct sources, sorted."""
-    sizes: defaultdict[str | None, int] = defaultdict(int)
-    outlets: defaultdict[str | None, set[str]] = defaultdict(set)
-    for cluster, source in zip(clusters, sources, strict=True):
-        sizes[cluster] += 1
-        if source is not None:
-            outlets[cluster].add(source)
-    return [sizes[cluster] for cluster in clusters], [sorted(outlets[cluster]) for cluster in clusters]
 
 
 # ---- the snapshot as a whole --------------------------------------------------------------------------------------

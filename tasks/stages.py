@@ -7,17 +7,13 @@ the pool, which knows nothing of Prefect. Only tasks that touch raw files or pub
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
-
-from tasks.workers import annotate
 
 Result = TypeVar("Result")
 log = logging.getLogger("copydesk")
@@ -44,10 +40,3 @@ def each(
     for done, _ in enumerate(as_completed(futures), 1):
         log.info("%s %d of %d", stage, done, len(calls), extra={"stage": stage, "done": done, "total": len(calls)})
     return [future.result() for future in futures]
-
-
-def local(stage: str, pool: Executor, function: Callable[..., pa.Table], shards: Sequence[Path], work: Path, *arguments: Any) -> list[Path]:
-    """A local stage over all shards: the paths of the annotated shards, in the same order."""
-    folder = work / stage
-    folder.mkdir()
-    return each(stage, pool, annotate, [(function, shard, folder / shard.name, *arguments) for shard in shards])

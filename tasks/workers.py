@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks import ingest, report, settings, validate
+from tasks import boilerplate, files, fingerprint, index, ingest, repair, report, settings, validate
 
 
-def annotate(function: Callable[..., pa.Table], shard: Path, out: Path, *arguments: Any) -> Path:
-    """Apply a local stage, Table -> Table, to the shard in a file."""
-    return _write(function(pq.read_table(shard), *arguments), out)
+def work(
+    store_shard: Path, uris: Sequence[str] | None, folder: Path, shard: str, knobs: settings.Settings, expectations: Path | None
+) -> tuple[str, dict[str, Any]]:
+    """All local stages on one shard of the store: from raw bytes to a worked shard of the index.
 
+    Args:
+        uris: the raw files whose records are of the seen set; None: all in the shard.
+        folder, shard: where the worked shard goes, and its name.
 
-def parse(shard: Path, listed: Path, out: Path, knobs: settings.Ingest) -> Path:
-    """Parse the records of a store shard that belong to the seen set (`listed`: raw_uri and raw_state of its files)."""
-    seen = pq.read_table(listed)
-    states = dict(zip(seen["raw_uri"].to_pylist(), seen["raw_state"].to_pylist(), strict=True))
-    records = pq.read_table(shard)
-    records = records.filter(pc.is_in(records["raw_uri"], value_set=seen["raw_uri"].combine_chunks()))
-    return _write(ingest.parse(records, knobs, states), out)
-
-
-def check(shard: Path, out: Path, expectations: Path | None) -> tuple[Path, validate.Counts]:
-    """Hold a shard against the row expectations."""
-    table, counts = validate.check(pq.read_table(shard), validate.load_suite("stories", expectations))
-    return _write(table, out), counts
+    Returns:
+        the name, and what check counted (validate.Counts as JSON).
+    """
+    records = files.read_table(store_shard)
+    if uris is not None:
+        records = records.filter(pc.is_in(records["raw_uri"], value_set=pa.array(uris, pa.string())))
+    states = dict.fromkeys(records["raw_uri"].unique().to_pylist(), "present")
+    table = ingest.parse(records, knobs.ingest, states)
+    del records
+    table = repair.repair(table, knobs.repair)
+    table = boilerplate.strip(table, knobs.strip)
+    table, counts = validate.check(table, validate.load_suite("stories", expectations))
+    table = fingerprint.fingerprint(table, knobs.near, knobs.derivative)
+    told = counts.to_json()
+    return index.write(table, folder, shard, told), told
 
 
 def load_suites(expectations: Path | None) -> tuple[str, ...]:
@@ -77,8 +83,3 @@ def judge(
     validate.data_docs(stories, checks, run, verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
     report.write(draft, manifest)
     return manifest
-
-
-def _write(table: pa.Table, out: Path) -> Path:
-    pq.write_table(table, out, compression="lz4", use_dictionary=False)  # hashes have none: half the time
-    return out

@@ -1,8 +1,11 @@
-"""Clustering: which story is kept, and which rows it stands for.
+"""Clustering: which story is kept, and which rows it stands for. plan -> cluster -> merge.
 
 Clusters are anchored. In every component of pairs judged to be one story, the best member by the keeping policy is the
 anchor; members judged a duplicate of the anchor itself join it (pairs that matching did not propose are judged here);
 the rest starts again. So a chain of resemblances alone never merges two stories. `policy` says which is best.
+
+What is decided in a component depends on nothing outside it. So `plan` takes over what the last run decided, save in components that
+gained or lost a pair or a story, and `cluster` works these alone.
 """
 
 from __future__ import annotations
@@ -15,31 +18,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tasks import schema, settings, verdict
+from tasks import files, index, schema, settings, verdict
 from tasks.cluster.policy import Links, Member, best, copies_of, reason
-from tasks.verdict import Judgement, stories
+from tasks.index import Ranks, Roster
+from tasks.verdict import Judgement
 
-__all__ = ["Clustered", "Member", "Pair", "Standing", "anchored", "cluster", "per_source"]
+__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "cluster", "merge", "per_source", "plan"]
 
-_SMALL = (
-    *("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "stage", "reason"),
-    *("source", "published_at", "published_precision", "word_count", "text_hash"),
-)
+PAIRS = verdict.JUDGED.append(pa.field("evidence", verdict.EVIDENCE))
+COPIES = pa.schema([schema.COLUMNS[name].field() for name in ("cluster_id", "copies", "copy_sources")])
+STIRRED = pa.schema([pa.field("rank", pa.uint32(), nullable=False)], metadata={"description": "stories whose cluster may have changed"})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where all pairs of one story are, what the last run decided and still holds, the ranks it does not hold for, and their pairs in parts."""
+
+    pairs_file: Path
+    carried_file: Path
+    stirred_file: Path
+    part_files: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Clustered:
-    """Where the decisions are; rows by outcome, records of the largest cluster, and pairs that were judged here."""
+    """Where the standings of a part are (schema.STANDING), and how many pairs were judged for them."""
 
-    decisions_file: Path
-    kept: int
-    duplicates: int
-    quarantined: int
-    largest: int
+    standing_file: Path
     judged_late: int
 
 
@@ -55,62 +64,154 @@ class Standing:
 Pair = tuple[str, str]
 
 
-def cluster(
-    judged: Sequence[Path],
-    shards: Sequence[Path],
-    out: Path,
-    recipe: str,
-    near: settings.Near,
-    derivative: settings.Derivative,
-    policy: settings.Cluster,
-) -> Clustered:
-    """Write DECISIONS: one row for every row of the shards, sorted by story_id.
+def plan(
+    judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last: tuple[Path, Path] | None = None, let_go: Path | None = None
+) -> Plan:
+    """Gather all pairs of one story, and choose the components that are to be clustered again: all of them without a last run.
 
     Args:
         judged: the files of `match.judge`.
-        shards: all FINGERPRINTED shards.
-        out: the Parquet file to write.
-        recipe: written into every row.
-
-    Raises:
-        ValueError: two rows have one story_id or one story number; a judged pair names a story that is in no shard.
+        out: folder for what is written.
+        parts: into how many files the pairs to work on are cut, by component.
+        last: pairs and standings of the last run.
+        let_go: pairs of the last run that are proposed no more.
     """
-    table = pa.concat_tables([pq.read_table(shard, columns=list(_SMALL)) for shard in shards]).sort_by("story_id")
-    _unambiguous(table)
-    pairs = read_judged(judged)
-    members = _members(table, {story for pair in pairs for story in (pair.a, pair.b)})
+    roster = Roster.read(roster_file)
+    fresh = pa.concat_tables([PAIRS.empty_table(), *(files.read_table(path) for path in judged)])
+    before = files.read_table(last[0]) if last else PAIRS.empty_table()
+    old, old_packed = _ranked(roster, before)
+    new, new_packed = _ranked(roster, fresh)
+    stands = (old >= 0).all(1) & roster.now[old].all(1) & ~np.isin(old_packed, _packed(let_go))
+    again = np.isin(new_packed, old_packed[stands])
+    pairs = pa.concat_tables([before.filter(pa.array(stands)), fresh.filter(pa.array(~again))])
+    ranks = np.concatenate([old[stands], new[~again]])
+
+    gone = old[~stands].reshape(-1)
+    moved = np.flatnonzero((roster.now != roster.then) & (roster["month"] != index.FAULTY)) if last else np.arange(len(roster.table))
+    stirred = np.zeros(len(roster.table), np.bool_)
+    for some in (gone[gone >= 0], new[~again].reshape(-1), moved):
+        stirred[some] = True
+    component = _components(ranks)
+    concerned = np.unique(component[stirred[ranks].any(1)])
+    work = np.isin(component, concerned)
+    stirred[ranks[work].reshape(-1)] = True
+
+    files.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", compression="zstd")
+    carried = files.read_table(last[1]) if last else schema.STANDING.empty_table()
+    at = roster.find(carried["story_id"].to_pylist())
+    files.write_table(carried.filter(pa.array((at >= 0) & roster.now[at] & ~stirred[at])), out / "carried.parquet", compression="zstd")
+    found = pa.array(np.flatnonzero(stirred).astype(np.uint32))
+    files.write_arrow([pa.record_batch([found], schema=STIRRED)], STIRRED, out / "stirred.arrow")
+    order = np.flatnonzero(work)[np.argsort(component[work], kind="stable")]
+    part_files = []
+    for number, some in enumerate(_cut(component[order], parts)):
+        part_files.append(out / f"component-pairs-{number:05d}.parquet")
+        files.write_table(pairs.take(pa.array(order[some])), part_files[-1], compression="zstd")
+    return Plan(out / "pairs.parquet", out / "carried.parquet", out / "stirred.arrow", tuple(part_files))
+
+
+def _ranked(roster: Roster, pairs: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """The ranks of each pair, int64[n, 2], and lower rank << 32 | higher rank; -1 and 2^64 - 1 where a story is not in the roster."""
+    ranks = np.stack([roster.find(pairs[name].to_pylist()) for name in ("a", "b")], 1)
+    lower, upper = (side.astype(np.uint64) for side in (ranks.min(1), ranks.max(1)))
+    return ranks, np.where((ranks >= 0).all(1), lower << np.uint64(32) | upper, ~np.uint64(0))
+
+
+def _packed(pairs_file: Path | None) -> npt.NDArray[np.uint64]:
+    if pairs_file is None:
+        return np.zeros(0, np.uint64)
+    with files.arrow(pairs_file) as file:
+        return np.array(file.get_batch(0).column(0).to_numpy())
+
+
+def _components(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """For each pair the number of its connected component."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(ranks):
+        return np.zeros(0, np.int64)
+    known, places = np.unique(ranks.reshape(-1), return_inverse=True)
+    left, right = places.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(len(known), len(known)))
+    return np.asarray(connected_components(graph, directed=False)[1][left]).astype(np.int64)
+
+
+def _cut(component: npt.NDArray[np.int64], parts: int) -> list[npt.NDArray[np.int64]]:
+    """Places of the pairs, sorted by component, in some parts of about one size that cut no component."""
+    if not len(component):
+        return []
+    begins = np.concatenate([[0], np.flatnonzero(np.diff(component)) + 1])
+    part = np.searchsorted(begins, np.arange(len(component)), side="right") - 1
+    part = begins[part] * parts // len(component)
+    return np.split(np.arange(len(component)), np.flatnonzero(np.diff(part)) + 1)
+
+
+def cluster(
+    pairs_file: Path, roster_file: Path, out: Path, near: settings.Near, derivative: settings.Derivative, policy: settings.Cluster
+) -> Clustered:
+    """Cluster the components of some pairs and write the standing of every duplicate, and of every story kept beside an anchor: STANDING.
+
+    Args:
+        pairs_file: of `plan`; out: the Parquet file to write.
+    """
+    roster = Roster.read(roster_file)
+    table = files.read_table(pairs_file)
+    pairs = verdict.judgements(table.drop_columns(["evidence"]))
+    members = _members(roster, sorted({story for pair in pairs for story in (pair.a, pair.b)}))
+    passages = {(pair.a, pair.b): evidence for pair, evidence in zip(pairs, table["evidence"].to_pylist(), strict=True)}
     late = 0
 
     def judge(wanted: list[Pair]) -> list[Judgement]:
         nonlocal late
         late += len(wanted)
-        numbers = [(stories.number(a), stories.number(b)) for a, b in wanted]
-        return verdict.judgements(verdict.judge_pairs(numbers, shards, near, derivative))
+        return verdict.judgements(verdict.judge(*_read(roster, wanted, near), near, derivative))
 
     standing = anchored(members, pairs, judge, policy.complete)
     beside: dict[str, str] = {}
     if policy.keep == "one-per-source":
         standing, beside = per_source(members, standing, judge, policy.complete)
-    couples = [(stories.number(story_id), stories.number(found.kept)) for story_id, found in standing.items()]
-    passages = dict(zip(standing, verdict.evidence(couples, shards), strict=True))
-    decisions = _decisions(table, standing, passages, beside, recipe)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(decisions, out, compression="zstd")
-    outcomes = {row["values"]: row["counts"] for row in pc.value_counts(decisions["outcome"]).to_pylist()}
-    sizes = pc.value_counts(decisions["cluster_id"].drop_null()).field("counts") if len(decisions) else pa.array([], pa.int64())
-    return Clustered(
-        out,
-        outcomes.get("kept", 0),
-        outcomes.get("duplicate", 0),
-        outcomes.get("quarantined", 0),
-        int(pc.max(sizes).as_py() or 0),
-        late,
-    )
+    unread = [pair for pair in ((found.judgement.a, found.judgement.b) for found in standing.values()) if pair not in passages]
+    for begin in range(0, len(unread), _AT_ONCE):
+        some = unread[begin : begin + _AT_ONCE]
+        passages |= dict(zip(some, verdict.evidence(*_read(roster, some, near)).to_pylist(), strict=True))
+    rows = [_verdict(story_id, found, passages, members) for story_id, found in standing.items()]
+    rows += [
+        {"story_id": story_id, "source": members[story_id].source or None, "cluster_id": story_id, "same_story": anchor}
+        for story_id, anchor in beside.items()
+    ]
+    files.write_table(schema.conform(pa.Table.from_pylist(rows, schema=schema.STANDING), schema.STANDING), out, compression="zstd")
+    return Clustered(out, late)
 
 
-def read_judged(files: Iterable[Path]) -> list[Judgement]:
-    """The judgements of some files of `match.judge` that found one story."""
-    return [judgement for file in files for judgement in verdict.judgements(pq.read_table(file, filters=[("relation", "!=", "")]))]
+_AT_ONCE = 8_000
+"""Pairs whose texts are held at once: at most some 250 MB."""
+
+
+def _read(roster: Roster, pairs: Sequence[Pair], near: settings.Near) -> tuple[Any, Ranks, Ranks]:
+    """The stories of some pairs, and the places of either side."""
+    ranks = roster.find([story for pair in pairs for story in pair])
+    known, places = np.unique(ranks, return_inverse=True)
+    left, right = places.reshape(-1, 2).T
+    return index.stories(roster, known, near.shingle_words), left, right
+
+
+def merge(carried: Path, clustered: Sequence[Path], roster_file: Path, out: Path) -> tuple[Path, Path]:
+    """Write all standings, sorted by story_id, and for every story that stands for others how many (COPIES); gives both files."""
+    table = pa.concat_tables([files.read_table(path) for path in (carried, *clustered)]).sort_by("story_id")
+    files.write_table(table, out / "standing.parquet", compression="zstd")
+    repeats = table.filter(pc.is_valid(table["duplicate_of"]))
+    roster = Roster.read(roster_file)
+    kept = pc.unique(repeats["duplicate_of"]).to_pylist()
+    own = index.features(roster, roster.find(kept), ["source"])["source"].to_pylist()
+    copies = dict.fromkeys(kept, 1)
+    sources = {name: {source} - {None} for name, source in zip(kept, own, strict=True)}
+    for name, source in zip(repeats["duplicate_of"].to_pylist(), repeats["source"].to_pylist(), strict=True):
+        copies[name] += 1
+        sources[name] |= {source} - {None}
+    counted = pa.table([kept, [copies[name] for name in kept], [sorted(sources[name]) for name in kept]], schema=COPIES)
+    files.write_table(counted, out / "copies.parquet", compression="zstd")
+    return out / "standing.parquet", out / "copies.parquet"
 
 
 def anchored(
@@ -212,53 +313,34 @@ def _pair(one: str, other: str) -> Pair:
     return (one, other) if one < other else (other, one)
 
 
-def _members(table: pa.Table, wanted: set[str]) -> dict[str, Member]:
-    chosen = table.filter(pc.is_in(table["story_id"], pa.array(sorted(wanted), pa.string())))
-    rows = chosen.select(["story_id", "source", "word_count", "text_hash"]).to_pylist()
-    out = {
-        row["story_id"]: Member(row["story_id"], row["source"] or "", int(at), row["word_count"], row["text_hash"])
-        for row, at in zip(rows, stories.times(chosen), strict=True)
-    }
-    if missing := sorted(wanted - set(out)):
-        raise ValueError(f"cluster: judged pairs name {len(missing)} stories that are in no shard, e.g. {missing[0]}; give all shards")
-    return out
+def _members(roster: Roster, ids: Sequence[str]) -> dict[str, Member]:
+    """What the policy asks of some stories.
+
+    Raises:
+        ValueError: a judged pair names a story that is not in the roster.
+    """
+    ranks = roster.find(ids)
+    if (ranks < 0).any():
+        missing = [name for name, rank in zip(ids, ranks, strict=True) if rank < 0]
+        raise ValueError(f"cluster: judged pairs name {len(missing)} stories that are in no shard, e.g. {missing[0]}; delete index/")
+    table = index.features(roster, ranks, ["source", "word_count", "text_hash"])
+    columns = (
+        table["source"].to_pylist(),
+        roster["published"][ranks].tolist(),
+        table["word_count"].to_pylist(),
+        table["text_hash"].to_pylist(),
+    )
+    return {name: Member(name, source or "", *told) for name, source, *told in zip(ids, *columns, strict=True)}
 
 
-def _unambiguous(table: pa.Table) -> None:
-    numbers = stories.numbers(table["story_id"])
-    if len(np.unique(numbers)) < len(numbers):
-        raise ValueError("cluster: two rows have one story_id, or ids that agree in their first 16 digits; story_id must be a hash")
-
-
-def _decisions(
-    table: pa.Table, standing: dict[str, Standing], passages: dict[str, list[tuple[str, str]]], beside: dict[str, str], recipe: str
-) -> pa.Table:
-    names = ("outcome", *schema.DECISIONS.names[8:])
-    ids = table["story_id"].to_pylist()
-    columns: dict[str, list[Any]] = {name: [None] * len(ids) for name in names}
-    columns |= {"stage": table["stage"].to_pylist(), "reason": table["reason"].to_pylist(), "recipe": [recipe] * len(ids)}
-    for i, story_id in enumerate(ids):
-        if columns["reason"][i] is not None:
-            columns["outcome"][i] = "quarantined"
-        elif story_id not in standing:
-            columns["outcome"][i], columns["cluster_id"][i], columns["stage"][i] = "kept", story_id, None
-            columns["same_story"][i] = beside.get(story_id)
-        else:
-            for name, value in _verdict(story_id, standing[story_id], passages[story_id]).items():
-                columns[name][i] = value
-    for name, values in columns.items():
-        table = table.drop_columns([name]) if name in table.column_names else table
-        table = table.append_column(name, pa.array(values, schema.DECISIONS.field(name).type))
-    return schema.conform(table, schema.DECISIONS)
-
-
-def _verdict(story_id: str, standing: Standing, passages: list[tuple[str, str]]) -> dict[str, Any]:
-    """The columns of a duplicate, seen from the row: `_a` is its own side when its id is the smaller."""
+def _verdict(story_id: str, standing: Standing, passages: dict[Pair, list[dict[str, str]]], members: dict[str, Member]) -> dict[str, Any]:
+    """The row of a duplicate, seen from it: `_a` is its own side when its id is the smaller."""
     j = standing.judgement
     first = story_id == j.a
+    evidence = passages[j.a, j.b]
     return {
-        "outcome": "duplicate",
-        "stage": "cluster",
+        "story_id": story_id,
+        "source": members[story_id].source or None,
         "reason": standing.reason,
         "relation": j.relation,
         "duplicate_of": standing.kept,
@@ -268,5 +350,5 @@ def _verdict(story_id: str, standing: Standing, passages: list[tuple[str, str]])
         "containment": j.containment_a if first else j.containment_b,
         "weighted_jaccard": j.weighted_jaccard,
         "coverage": j.coverage_a if first else j.coverage_b,
-        "evidence": [{"text": text, "other_text": other} for text, other in passages],
+        "evidence": evidence if first else [{"text": one["other_text"], "other_text": one["text"]} for one in evidence],
     }

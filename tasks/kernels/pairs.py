@@ -33,19 +33,59 @@ def may_repeat(keys: Hashes) -> npt.NDArray[np.bool_]:
 
 
 @compiled
-def propose(keys: Hashes, stories: Hashes, published: Starts, since: Starts, hot: int) -> tuple[Hashes, Hashes, int, int]:
+def by_range(
+    keys: Hashes, ranks: npt.NDArray[np.uint32], further: npt.NDArray[np.uint32], ranges: int
+) -> tuple[Hashes, npt.NDArray[np.uint32], npt.NDArray[np.uint32], Starts]:
+    """The entries sorted by the range that the upper 32 bits of their key fall in, and where each range begins: int64[ranges + 1]."""
+    starts = np.zeros(ranges + 1, np.int64)
+    for key in keys:
+        starts[((key >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32)) + np.uint64(1)] += 1
+    for i in range(ranges):
+        starts[i + 1] += starts[i]
+    at = starts[:-1].copy()
+    out, out_ranks, out_further = np.empty_like(keys), np.empty_like(ranks), np.empty_like(further)
+    for i in range(len(keys)):
+        part = np.int64((keys[i] >> np.uint64(32)) * np.uint64(ranges) >> np.uint64(32))
+        out[at[part]], out_ranks[at[part]], out_further[at[part]] = keys[i], ranks[i], further[i]
+        at[part] += 1
+    return out, out_ranks, out_further, starts
+
+
+@compiled
+def filled(keys: Hashes, bits: int) -> Hashes:
+    """A bitmap of 2^bits bits in which the lower bits of each key are set: uint64[2^bits / 64]."""
+    out = np.zeros(1 << (bits - 6), np.uint64)
+    for key in keys:
+        place = key & np.uint64((1 << bits) - 1)
+        out[place >> np.uint64(6)] |= np.uint64(1) << (place & np.uint64(63))
+    return out
+
+
+@compiled
+def may_hold(bitmap: Hashes, keys: Hashes) -> npt.NDArray[np.bool_]:
+    """Which keys may be among those the bitmap was filled with: bool[n]."""
+    mask = np.uint64(64 * len(bitmap) - 1)
+    out = np.empty(len(keys), np.bool_)
+    for i in range(len(keys)):
+        place = keys[i] & mask
+        out[i] = (bitmap[place >> np.uint64(6)] >> (place & np.uint64(63))) & np.uint64(1)
+    return out
+
+
+@compiled
+def propose(keys: Hashes, ranks: npt.NDArray[np.uint32], since: npt.NDArray[np.uint32], hot: int) -> tuple[Hashes, int, int]:
     """Pairs of stories that have a key in common.
 
-    Each story is paired with those before it under the key that were published at its `since` or later, and of these with
-    the first `hot` only.
+    Each story is paired with those before it under the key whose rank is its `since` or more, and of these with the first
+    `hot` only.
 
     Args:
         keys: uint64[n], ascending.
-        stories, published: uint64[n] and int64[n]; in keep order where keys are equal, so published ascends; stories are distinct there.
-        since: int64[n]; under one key it does not descend, but for values that nothing was published before.
+        ranks: places in keep order, ascending and distinct where keys are equal.
+        since: the lowest rank that the story of each entry may be paired with; under one key it does not descend, but for zeros.
 
     Returns:
-        the smaller and the larger story of each pair (uint64[m] each, repeated when several keys propose it),
+        the pairs, uint64[m], lower rank << 32 | higher rank, repeated when several keys propose one;
         the number of hot keys, those that left pairs out, and of these pairs.
     """
     first = np.empty(len(keys), np.int64)
@@ -56,8 +96,8 @@ def propose(keys: Hashes, stories: Hashes, published: Starts, since: Starts, hot
         if j == 0 or keys[j] != keys[j - 1]:
             begin = near = j
         first[j] = begin
-        if since[j] > published[begin]:
-            while published[near] < since[j]:
+        if since[j] > ranks[begin]:
+            while ranks[near] < since[j]:
                 near += 1
             first[j] = near
         count += min(hot, j - first[j])
@@ -65,15 +105,26 @@ def propose(keys: Hashes, stories: Hashes, published: Starts, since: Starts, hot
             left_out += j - first[j] - hot
             hot_keys += hot_begin != begin
             hot_begin = begin
-    lower = np.empty(count, np.uint64)
-    upper = np.empty(count, np.uint64)
+    out = np.empty(count, np.uint64)
     at = 0
     for j in range(len(keys)):
         for i in range(first[j], min(first[j] + hot, j)):
-            lower[at] = min(stories[i], stories[j])
-            upper[at] = max(stories[i], stories[j])
+            out[at] = np.uint64(ranks[i]) << np.uint64(32) | np.uint64(ranks[j])
             at += 1
-    return lower, upper, hot_keys, left_out
+    return out, hot_keys, left_out
+
+
+@compiled
+def sort_within(keys: Hashes, ranks: npt.NDArray[np.uint32], further: npt.NDArray[np.uint32]) -> None:
+    """Sort the entries of each key, in place, by rank."""
+    begin = 0
+    for stop in range(1, len(keys) + 1):
+        if stop == len(keys) or keys[stop] != keys[begin]:
+            if stop - begin > 1:
+                order = np.argsort(ranks[begin:stop])
+                ranks[begin:stop] = ranks[begin:stop][order]
+                further[begin:stop] = further[begin:stop][order]
+            begin = stop
 
 
 @compiled

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tasks import settings
+from tasks import schema, settings
 from tasks.verdict import measures as measuring
 from tasks.verdict import stories as reading
 from tasks.verdict.measures import Floats, Mask, Overlaps, Places, Shared
 from tasks.verdict.passages import passages
 from tasks.verdict.stories import Stories
 
-__all__ = ["JUDGED", "Judgement", "Model", "evidence", "judge", "judge_pairs", "judgements", "load_model", "passages"]
+__all__ = ["EVIDENCE", "JUDGED", "Judgement", "Model", "evidence", "judge", "judgements", "load_model", "passages"]
 
 NEAR = 0.99
 """Least probability of a near copy, which exact sets of shingles have shown."""
@@ -39,6 +38,7 @@ JUDGED = pa.schema(
         " _a: share of a found in b; source_a: probability that a is b's source rather than b a's"
     },
 )
+EVIDENCE = schema.COLUMNS["evidence"].type
 _AT_ONCE = 2_000
 """Pairs whose texts are read at once: some 200 MB at most."""
 
@@ -185,32 +185,26 @@ def could_derive(of_story: npt.NDArray[np.object_], sizes: Places, left: Places,
     return np.asarray(able & derivative.enabled)
 
 
-def judge_pairs(
-    pairs: Sequence[tuple[int, int]] | npt.NDArray[np.uint64], shards: Sequence[Path], near: settings.Near, derivative: settings.Derivative
-) -> pa.Table:
-    """The verdicts on pairs of story numbers, in their order: JUDGED. Reads from the shards only the stories concerned."""
-    asked = np.array(pairs, np.uint64).reshape(-1, 2)
-    if not len(asked):
-        return JUDGED.empty_table()
-    found = reading.read(shards, np.unique(asked))
-    left, right = (reading.places(found, asked[:, side]) for side in (0, 1))
-    return judge(found, left, right, near, derivative)
-
-
 def judgements(judged: pa.Table) -> list[Judgement]:
     """The rows of a JUDGED table."""
     return [Judgement(*row) for row in zip(*(judged[name].to_pylist() for name in JUDGED.names), strict=True)]
 
 
-def evidence(pairs: Sequence[tuple[int, int]], shards: Sequence[Path]) -> list[list[tuple[str, str]]]:
-    """The longest passages that each pair of story numbers shares: (text of the first, text of the second), longest first."""
-    asked = np.array(pairs, np.uint64).reshape(-1, 2)
-    out: list[list[tuple[str, str]]] = []
-    for begin in range(0, len(asked), _AT_ONCE):
-        some = asked[begin : begin + _AT_ONCE]
-        found = reading.read(shards, np.unique(some))
-        texts = found.table["text"].to_pylist()
-        readings = reading.peruse(found.table["text"])
-        for left, right in zip(*(reading.places(found, some[:, side]).tolist() for side in (0, 1)), strict=True):
-            out.append(passages((texts[left], texts[right]), readings, left, right))
-    return out
+def evidence(found: Stories, left: Places, right: Places) -> pa.Array[Any]:
+    """The longest passages that the stories of each pair share, longest first: EVIDENCE[pairs], `text` that of the one with the smaller story_id.
+
+    Args:
+        found: the stories; left, right: int64[pairs], their places.
+    """
+    ids = np.array(found.table["story_id"].to_pylist(), object)
+    swapped = ids[left] > ids[right]
+    left, right = np.where(swapped, right, left), np.where(swapped, left, right)
+    out: list[list[dict[str, str]]] = []
+    for begin in range(0, len(left), _AT_ONCE):
+        one, other = left[begin : begin + _AT_ONCE], right[begin : begin + _AT_ONCE]
+        concerned = np.unique(np.concatenate([one, other]))
+        texts = found.table["text"].take(pa.array(concerned))
+        readings, written = reading.peruse(texts), texts.to_pylist()
+        for a, b in zip(np.searchsorted(concerned, one).tolist(), np.searchsorted(concerned, other).tolist(), strict=True):
+            out.append([{"text": text, "other_text": also} for text, also in passages((written[a], written[b]), readings, a, b)])
+    return pa.array(out, EVIDENCE)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tasks import rarity, terms
 
@@ -95,35 +93,6 @@ def times(table: pa.Table) -> npt.NDArray[np.int64]:
     values = np.asarray(at.cast(pa.int64()).fill_null(0).to_numpy())
     day = np.asarray(pc.equal(table["published_precision"], "day").fill_null(False).to_numpy())
     return published_us(values, day, known)
-
-
-def read(shards: Sequence[Path], wanted: Collection[int] | npt.NDArray[np.uint64]) -> Stories:
-    """The wanted stories, read shard by shard: memory follows the wanted, not the dataset.
-
-    Raises:
-        ValueError: a wanted story is in none of the shards.
-    """
-    asked = np.unique(np.fromiter(wanted, np.uint64, len(wanted)))
-    parts = []
-    for shard in shards:
-        with pq.ParquetFile(shard) as file:
-            for group in range(file.num_row_groups):
-                chosen = np.isin(numbers(file.read_row_group(group, columns=["story_id"])["story_id"]), asked)
-                if chosen.any():
-                    table = file.read_row_group(group, columns=list(COLUMNS))
-                    parts.append(table if chosen.all() else table.filter(pa.array(chosen)))
-    found = of(pa.concat_tables(parts)) if parts else None
-    missing = np.setdiff1d(asked, found.numbers) if found else asked
-    if len(missing) or found is None:
-        example = f", e.g. {missing[0]:016x}" if len(missing) else ""
-        raise ValueError(f"match: {len(missing)} proposed stories are in no shard{example}; give all shards")
-    return found
-
-
-def places(found: Stories, wanted: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Where each of the wanted numbers is among the stories."""
-    order = np.argsort(found.numbers)
-    return order[np.searchsorted(found.numbers, wanted, sorter=order)]
 
 
 def of(table: pa.Table) -> Stories:
