@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flows import explain
-from tasks import cluster, fingerprint, match, publish, recipe, schema, settings, verdict
+from tasks import cluster, fingerprint, index, match, publish, recipe, schema, settings, verdict
 from tasks.verdict import stories as reading
 from tasks.verdict import words
 from tasks.verdict.case import Case
@@ -219,14 +218,12 @@ def _proposed(sides: Sequence[Side], table: pa.Table, knobs: settings.Settings) 
     if sides[0].row["story_id"] == sides[1].row["story_id"]:
         return True
     with TemporaryDirectory() as folder:
-        shard, work = Path(folder) / "shard.parquet", Path(folder)
-        pq.write_table(table, shard)
-        keys = match.keys(shard, work / "keys", 1, knobs.near, knobs.derivative)
-        pairs = pq.read_table(match.propose(keys, work / "pairs.parquet", 2).pairs_file)
-        if not len(pairs):
-            return False
-        lower, upper = (pairs[name].to_numpy() for name in ("a", "b"))
-        return bool(match.sift(lower, upper, [shard], knobs.near, knobs.derivative).all())
+        work, roster = Path(folder), Path(folder) / "roster.arrow"
+        index.write_roster(work, [index.write(table, work, "both", None)], (), roster)
+        keys = match.keys(roster, [0], work / "keys.arrow", 1, knobs.near, knobs.derivative)
+        pairs = match.propose([keys], roster, 0, work, knobs.derivative, 2)
+        judged = match.judge([pairs], roster, work, knobs.near, knobs.derivative)
+        return judged.judged > 0
 
 
 # ---- telling -----------------------------------------------------------------------------------------------------------

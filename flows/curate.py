@@ -79,9 +79,7 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def each(
-        self, stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False, name: str = ""
-    ) -> list[Result]:
+    def each(self, stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Result]:
         """One task for each call, see stages.each; notes how long the stage took."""
         began = time.perf_counter()
         try:
@@ -335,16 +333,16 @@ def _write(
     return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]
 
 
-def _restated(before: pa.Table, after: pa.Table, counts: Mapping[str, Any]) -> tuple[str, ...]:
+def _restated(before: pa.Table, after: pa.Table, counts: Mapping[str, Any]) -> frozenset[str]:
     """Worked shards with records of raw files that vanished since, or came back."""
     was, now = set(ledger.vanished(before).to_pylist()), set(ledger.vanished(after).to_pylist())
     if was == now:
-        return ()
+        return frozenset()
     moved = pa.array(sorted(was ^ now), pa.string())
     concerned = set(after.filter(pc.is_in(after["raw_uri"], value_set=moved))["shards"].combine_chunks().flatten().to_pylist())
     members = ledger.members(after)
     names = (index.name(shard, None if (uris := members[shard]) is None else uris.to_pylist()) for shard in sorted(concerned))
-    return tuple(name for name in names if name in counts)
+    return frozenset(name for name in names if name in counts)
 
 
 def _manifest(

@@ -88,6 +88,48 @@ def write_table(table: pa.Table, path: Path, **options: Any) -> None:
         pq.write_table(table, stream, **options)
 
 
+def encoding(schema: pa.Schema) -> dict[str, Any]:
+    """Options for writing a table of stories: dictionaries where values repeat, statistics where a predicate can use them.
+
+    Long texts have neither: to look them up in a dictionary takes three times as long as all the rest, and a footer with the
+    first and last of them in each row group is read by everybody.
+    """
+    distinct = {
+        "text",
+        "title",
+        "url",
+        "story_id",
+        "cluster_id",
+        "duplicate_of",
+        "raw_id",
+        "raw_sha256",
+        "detail",
+        "before",
+        "after",
+        "other_text",
+    }
+    leaves = [f"{field.name}{'.list.element' * _is_list(field.type)}{name}" for field in schema for name in _leaves(field.type)]
+    return {
+        "compression": "zstd",
+        "use_dictionary": [leaf for leaf in leaves if leaf.rsplit(".", 1)[-1] not in distinct],
+        "write_statistics": [leaf for leaf in leaves if leaf.rsplit(".", 1)[-1] not in ("text", "other_text", "before", "after")],
+    }
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind))
+
+
+def _leaves(kind: pa.DataType) -> list[str]:
+    """The columns of a type as Parquet names them below their field."""
+    import pyarrow as pa
+
+    value = kind.value_type if _is_list(kind) else kind
+    return [f".{value.field(i).name}" for i in range(value.num_fields)] if pa.types.is_struct(value) else [""]
+
+
 @contextmanager
 def parquet(path: Path) -> Iterator[pq.ParquetFile]:
     """A Parquet file open for reading row group by row group; of a remote one only the ranges that are asked for travel."""
@@ -150,21 +192,29 @@ def link(existing: Path, new: Path) -> None:
         _copy(existing, new)
 
 
-def replace(draft: Path, path: Path) -> None:
+def replace(draft: Path, path: Path, sync: bool = True) -> None:
     """Put a finished draft in the place of `path`.
 
-    Local: safely on the disk first, then renamed in one step. Object store: the object is whole as soon as it is seen.
+    Local: safely on the disk first (unless many are synced together, see `sync`), then renamed in one step. Object store: the
+    object is whole as soon as it is seen.
     """
     if is_local(draft) and is_local(path):
-        handle = os.open(draft, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        if sync:
+            handle = os.open(draft, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
         draft.replace(path)
     else:
         _copy(draft, path)
         draft.unlink()
+
+
+def sync(folder: Path) -> None:
+    """Everything written so far is safely on the disk when this returns: one wait for hundreds of files, not one for each."""
+    if is_local(folder):
+        os.sync()
 
 
 def protect(path: Path) -> None:

@@ -1,7 +1,7 @@
 """index/: what the local stages made of every store shard, kept so that the next run works only on what is new.
 
 A *worked shard* is two files with the same rows in the same order (by month of publication, then story_id): its stories in Parquet,
-all that publishing needs, in small row groups of one month each; and their features in Arrow, uncompressed, so that any row can be read
+all that publishing needs, in small row groups; and their features in Arrow, uncompressed, so that any row can be read
 by itself. The *roster* of a run is one row for every record, in keep order: time of publication, unknown last, then story_id. A
 story's place in it is its *rank*, the number under which matching knows it. All of it is derived: deleting it costs time only.
 """
@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tasks import files, schema, terms
 from tasks.verdict import stories as reading
@@ -89,17 +87,13 @@ def write(table: pa.Table, folder: Path, shard: str, told: Any) -> str:
     order = pa.array(np.lexsort((halves[:, 1], halves[:, 0], month)))
     table = table.take(order).combine_chunks()
     month, halves = month[order], halves[order]
-    columns = [halves[:, 0], halves[:, 1], month, reading.times(table)]
-    columns += [table[name] for name in FEATURES.names[len(columns) :]]
-    features = pa.table([pa.array(column) if isinstance(column, np.ndarray) else column for column in columns], schema=FEATURES)
+    made = [pa.array(column) for column in (halves[:, 0], halves[:, 1], month, reading.times(table))]
+    features = pa.table([*made, *(table[name] for name in FEATURES.names[len(made) :])], schema=FEATURES)
     files.write_arrow(features.combine_chunks().to_batches(), FEATURES, features_file(folder, shard))
     path, draft = stories_file(folder, shard), folder / f".draft-{shard}.parquet"
     stories = schema.conform(table, STORIES)
     described = stories.schema.with_metadata({"told": json.dumps(told)})
-    with draft.open("wb") as sink, pq.ParquetWriter(sink, described, compression="zstd", use_dictionary=["raw_uri", "source"]) as writer:
-        for begin, stop in _runs(month):
-            for first in range(begin, stop, ROW_GROUP):
-                writer.write_table(stories.slice(first, min(ROW_GROUP, stop - first)))
+    files.write_table(stories.cast(described), draft, row_group_size=ROW_GROUP, **files.encoding(STORIES))
     files.replace(draft, path)
     return shard
 
@@ -147,19 +141,21 @@ def write_roster(folder: Path, now: Sequence[str], then: Sequence[str], out: Pat
     Raises:
         ValueError: two records have one story_id, or ids that agree in their first 16 digits.
     """
-    shards = [*now, *(shard for shard in then if shard not in set(now))]
+    of_now, of_then = set(now), set(then)
+    shards = [*now, *(shard for shard in then if shard not in of_now)]
     tables = []
     for number, shard in enumerate(shards):
         with files.arrow(features_file(folder, shard)) as file:
             table = pa.Table.from_batches([file.get_batch(0)]).select(["story", "rest", "month", "published"])
-            tables.append([np.array(column.to_numpy()) for column in table.columns] + [np.full(len(table), number, np.uint32)])
-    story, rest, month, published, shard = (np.concatenate(column) for column in zip(*tables, strict=True))
-    row = np.concatenate([np.arange(len(table[0]), dtype=np.uint32) for table in tables])
-    in_now, old = shard < len(now), np.isin(shard, [i for i, one in enumerate(shards) if one in set(then)])
-    order = np.lexsort((shard, rest, story, published, month == FAULTY))
+            row_numbers = np.arange(len(table), dtype=np.uint32)
+        tables.append([*(np.array(column.to_numpy()) for column in table.columns), np.full(len(table), number, np.uint32), row_numbers])
+    empty = [np.zeros(0, field.type.to_pandas_dtype()) for field in list(ROSTER)[:6]]
+    story, rest, month, published, place, row = (np.concatenate(column) for column in zip(empty, *tables, strict=True))
+    in_now, old = place < len(now), np.isin(place, [i for i, one in enumerate(shards) if one in of_then])
+    order = np.lexsort((place, rest, story, published, month == FAULTY))
     rank = np.empty(len(order), np.uint32)
     rank[order] = np.arange(len(order))
-    story, rest, month, published, shard, row = (column[order] for column in (story, rest, month, published, shard, row))
+    story, rest, month, published, place, row = (column[order] for column in (story, rest, month, published, place, row))
     in_now, old = in_now[order], old[order]
     again = np.flatnonzero((story[1:] == story[:-1]) & (rest[1:] == rest[:-1])) + 1  # a reworked shard: the old row stands for none
     both = again[in_now[again - 1] & ~in_now[again]]
@@ -168,7 +164,7 @@ def write_roster(folder: Path, now: Sequence[str], then: Sequence[str], out: Pat
     for which in (in_now, old):
         if len(np.unique(story[which])) < which.sum():
             raise ValueError("index: two records have one story_id, or ids that agree in their first 16 digits; story_id must be a hash")
-    columns = [story, rest, month, published, shard, row, rank, old.astype(np.uint8), in_now.astype(np.uint8)]
+    columns = [story, rest, month, published, place, row, rank, old.astype(np.uint8), in_now.astype(np.uint8)]
     told = ROSTER.with_metadata({**(ROSTER.metadata or {}), "folder": str(folder), "shards": json.dumps(shards)})
     files.write_arrow(pa.table([pa.array(column) for column in columns], schema=told).to_batches(), told, out)
     return int(in_now.sum())
@@ -229,7 +225,7 @@ class Roster:
 
 def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = True) -> pa.Table:
     """Some columns of STORIES of some records, in their order or as they lie; memory follows the wanted, not the dataset."""
-    order, parts = _by_place(roster, ranks), []
+    order, parts = by_place(roster, ranks), []
     for shard, some in _runs_of(roster["shard"][ranks[order]], order):
         row = roster["row"][ranks[some]].astype(np.int64)
         with files.parquet(stories_file(roster.folder, roster.shards[shard])) as file:
@@ -247,7 +243,7 @@ def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = 
 
 def features(roster: Roster, ranks: Ranks, columns: Sequence[str]) -> pa.Table:
     """Some columns of FEATURES of some records, in their order."""
-    order, parts = _by_place(roster, ranks), []
+    order, parts = by_place(roster, ranks), []
     for shard, some in _runs_of(roster["shard"][ranks[order]], order):
         with files.arrow(features_file(roster.folder, roster.shards[shard])) as file:
             row = pa.array(roster["row"][ranks[some]])
@@ -256,7 +252,7 @@ def features(roster: Roster, ranks: Ranks, columns: Sequence[str]) -> pa.Table:
     return table.take(_back(order)).combine_chunks()
 
 
-def _by_place(roster: Roster, ranks: Ranks) -> npt.NDArray[np.int64]:
+def by_place(roster: Roster, ranks: Ranks) -> npt.NDArray[np.int64]:
     """The order of some records in which each shard is read once, from its beginning to its end."""
     return np.lexsort((roster["row"][ranks], roster["shard"][ranks]))
 

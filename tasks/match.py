@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +125,12 @@ def keys(
     roster = Roster.read(roster_file)
     known = np.flatnonzero((roster.now | roster.then) & (roster["month"] != index.FAULTY))
     bitmap = _bitmap(_touched(only)) if only else None
-    found = [_some((np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.zeros(0, np.uint32)), None)]
-    for shard in shards:
-        found.append(_some(_keys(roster, shard, known, near, derivative), bitmap))
-    key, rank, further, starts = pairs.by_range(*(np.concatenate(column) for column in zip(*found, strict=True)), ranges)
+    found = [_some(_keys(roster, shard, known, near, derivative), bitmap) for shard in shards]
+    key, rank, further = (np.concatenate(column) for column in zip(*found, strict=True))
+    key, rank, further, starts = pairs.by_range(key, rank, further, ranges)
     batches = (
         pa.record_batch([pa.array(column[begin:stop]) for column in (key, rank, further)], schema=KEYS)
-        for begin, stop in zip(starts[:-1], starts[1:], strict=True)
+        for begin, stop in pairwise(starts.tolist())
     )
     files.write_arrow(batches, KEYS, out)
     return out
@@ -144,7 +144,7 @@ def _touched(only: Path) -> npt.NDArray[np.uint64]:
 def _bitmap(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     from tasks.kernels import pairs
 
-    return pairs.filled(keys, min(30, max(10, int(len(keys)).bit_length() + 6)))
+    return pairs.filled(keys, min(30, max(10, len(keys).bit_length() + 6)))
 
 
 def _some(columns: tuple[Any, ...], bitmap: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
@@ -172,18 +172,18 @@ def _keys(
     bands = sketches.band_keys(signature, near.bands, near.rows, _NEAR)
     runs = np.asarray(pc.list_flatten(table["winnowed"]).to_numpy())
     run_rows = np.asarray(pc.list_parent_indices(table["winnowed"]).to_numpy())
-    found = [
-        (text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), rows, None),
-        (bands.reshape(-1), np.repeat(rows, near.bands), None),
-        (runs ^ np.uint64(_RUN), run_rows, None),
-    ]
+    key = [text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), bands.reshape(-1), runs ^ np.uint64(_RUN)]
+    row = [rows, np.repeat(rows, near.bands), run_rows]
+    further = [np.zeros(sum(len(one) for one in key), np.uint32)]
     if derivative.enabled:
         rows, matrix = _matrix(table["sketch"], derivative.samples)
-        key, further = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
-        found.append((key.reshape(-1), np.repeat(rows, derivative.samples), further.reshape(-1) | np.uint32(1)))
-    key, row, further = zip(*found, strict=True)
-    none = [np.zeros(len(one), np.uint32) if more is None else more for one, more in zip(key, further, strict=True)]
-    return np.concatenate(key), ranks[np.concatenate(row)].astype(np.uint32), np.concatenate(none)
+        triples, more = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
+        key, row, further = (
+            [*key, triples.reshape(-1)],
+            [*row, np.repeat(rows, derivative.samples)],
+            [*further, more.reshape(-1) | np.uint32(1)],
+        )
+    return np.concatenate(key), ranks[np.concatenate(row)].astype(np.uint32), np.concatenate(further)
 
 
 def text_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
@@ -333,10 +333,9 @@ def judge(
     lower, upper = unpacked(fresh)
     near_enough = sift(lower, upper, roster, near, derivative)
     lower, upper = lower[near_enough], upper[near_enough]
-    tables = [JUDGED.empty_table()]
-    for some in _batches(lower, upper, _READ_AT_ONCE):
-        tables.append(judge_pairs(roster, lower[some], upper[some], near, derivative))
-    result = pa.concat_tables(tables).sort_by([("a", "ascending"), ("b", "ascending")])
+    batches = _batches(lower, upper, _READ_AT_ONCE)
+    tables = [judge_pairs(roster, lower[some], upper[some], near, derivative) for some in batches]
+    result = pa.concat_tables([JUDGED.empty_table(), *tables]).sort_by([("a", "ascending"), ("b", "ascending")])
     judged_file, dropped_file = out / f"judged-{part:05d}.parquet", out / f"dropped-{part:05d}.arrow"
     files.write_table(result, judged_file, compression="zstd")
     files.write_arrow([pa.record_batch([pa.array(dropped)], schema=PAIRS)], PAIRS, dropped_file)

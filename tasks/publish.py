@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,15 +74,15 @@ class Layout:
     """The units to write, and the entries of the parent's manifest for files that stay as they are."""
 
     units: tuple[Unit, ...]
-    unchanged: tuple[Mapping[str, Any], ...]
+    unchanged: tuple[dict[str, Any], ...]
 
 
 def plan(
     decided: Decided,
     file_rows: int,
-    parent_files: Iterable[Mapping[str, Any]] = (),
+    parent_files: Iterable[dict[str, Any]] = (),
     stirred_file: Path | None = None,
-    shards_of_other_state: Collection[str] = (),
+    shards_of_other_state: Collection[str] = frozenset(),
 ) -> Layout:
     """Decide the file of every record, and which files the parent has already.
 
@@ -99,7 +99,7 @@ def plan(
     faulty = month == index.FAULTY
     leading = (roster["story"] >> np.uint64(48)).astype(np.int64)
     changed = _changed(roster, stirred_file)
-    restated = changed | np.isin(roster["shard"], [i for i, shard in enumerate(roster.shards) if shard in set(shards_of_other_state)])
+    restated = changed | np.isin(roster["shard"], [i for i, shard in enumerate(roster.shards) if shard in shards_of_other_state])
     there = {entry["path"].rsplit(".", 2)[0]: entry for entry in parent_files}
     wanted: defaultdict[tuple[tuple[int, ...], str, int, int], dict[str, int]] = defaultdict(dict)
     unchanged = []
@@ -138,7 +138,7 @@ def _changed(roster: Roster, stirred_file: Path | None) -> npt.NDArray[np.bool_]
     """Which records are not as the last run left them, or may not be: all, without one."""
     if stirred_file is None:
         return np.ones(len(roster.table), np.bool_)
-    changed = roster.now != roster.then
+    changed: npt.NDArray[np.bool_] = roster.now != roster.then
     fresh = [shard for shard in range(len(roster.shards)) if not roster.then[roster.ranks(shard)].all()]
     changed |= np.isin(roster["shard"], fresh)
     with files.arrow(stirred_file) as file:
@@ -172,43 +172,47 @@ def batches(units: Sequence[Unit], rows: int) -> list[tuple[Unit, ...]]:
 
 
 def write(batch: Sequence[Unit], decided: Decided, snapshot: Path, parent: Path | None) -> list[dict[str, Any]]:
-    """Write the files of some units; gives their entries for the manifest."""
+    """Write the files of some units; gives their entries for the manifest. What they need of a worked shard is read once."""
     roster = Roster.read(decided.roster_file)
     standing = files.read_table(decided.standing_file)
     copies = files.read_table(decided.copies_file)
     entries = []
-    for unit in batch:
-        tables = _tables(unit, roster, standing, copies, decided)
-        while tables:
-            name, rows = tables.popitem()
-            entries.append(_write(rows, unit.name(name), snapshot, parent))
+    for tables in dict.fromkeys(unit.tables == ("decisions",) for unit in batch):
+        units = [unit for unit in batch if (unit.tables == ("decisions",)) is tables]
+        wanted, of_unit = _rows_of(units, roster)
+        names = {name for unit in units for table in unit.tables for name in TABLES[table].names}
+        rows = index.rows(roster, wanted, [name for name in index.STORIES.names if name in names | {"reason"}], in_order=False)
+        of_unit = of_unit[index.by_place(roster, wanted)]
+        if "text" in names:  # more than 2 GB of it are no error
+            rows = rows.set_column(rows.column_names.index("text"), "text", rows["text"].cast(pa.large_string()))
+        for number, unit in enumerate(units):
+            mine = rows.filter(pa.array(of_unit == number)) if len(units) > 1 else rows
+            for name, table in _tables(unit, mine, standing, copies, decided):
+                entries.append(_write(table, unit.name(name), snapshot, parent))
     return entries
 
 
-def _tables(unit: Unit, roster: Roster, standing: pa.Table, copies: pa.Table, decided: Decided) -> dict[str, pa.Table]:
-    """The rows of a unit's tables."""
-    wanted = (
-        roster.now
-        & np.isin(roster["month"], unit.months)
-        & (_part((roster["story"] >> np.uint64(48)).astype(np.int64), unit.parts) == unit.part)
-    )
-    read = [name for name in index.STORIES.names if any(name in TABLES[table].names for table in unit.tables)]
-    rows = index.rows(roster, np.flatnonzero(wanted), read, in_order=False)
-    rows = rows.set_column(rows.column_names.index("text"), "text", rows["text"].cast(pa.large_string())) if "text" in read else rows
+def _rows_of(units: Sequence[Unit], roster: Roster) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The ranks of the records of some units, and for each the number of its unit."""
+    leading, month, now = (roster["story"] >> np.uint64(48)).astype(np.int64), roster["month"], roster.now
+    found = [np.flatnonzero(now & np.isin(month, unit.months) & (_part(leading, unit.parts) == unit.part)) for unit in units]
+    return np.concatenate(found), np.repeat(np.arange(len(units)), [len(some) for some in found])
+
+
+def _tables(unit: Unit, rows: pa.Table, standing: pa.Table, copies: pa.Table, decided: Decided) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each of a unit's tables."""
     verdicts = standing.drop_columns(["source"]).take(pc.index_in(rows["story_id"], value_set=standing["story_id"].combine_chunks()))
-    faulty = rows["reason"].is_valid() if "reason" in read else pa.chunked_array([np.zeros(len(rows), np.bool_)])
-    outcome = pc.if_else(faulty, "quarantined", pc.if_else(verdicts["duplicate_of"].is_valid(), "duplicate", "kept"))
-    out = {}
+    repeats = verdicts["duplicate_of"].is_valid()
+    outcome = pc.if_else(rows["reason"].is_valid(), "quarantined", pc.if_else(repeats, "duplicate", "kept"))
     for table in unit.tables:
         if table == "decisions":
-            out[table] = _decisions(rows, verdicts, outcome, decided)
+            yield table, _decisions(rows, verdicts, outcome, decided)
             continue
         chosen = pc.equal(outcome, next(one for one, name in _TABLE_OF.items() if name == table))
-        mine = rows if pc.all(chosen).as_py() else rows.filter(chosen)
+        mine = rows.filter(chosen)
         if table != "quarantine":
             mine = _with_cluster(mine, verdicts.filter(chosen), copies)
-        out[table] = mine.select(TABLES[table].names)
-    return out
+        yield table, mine.select(TABLES[table].names)
 
 
 def _with_cluster(rows: pa.Table, verdicts: pa.Table, copies: pa.Table) -> pa.Table:
@@ -256,13 +260,13 @@ def write_inputs(ledger: pa.Table, snapshot: Path, parent: Path | None) -> dict[
     return _write(conform(ledger, INPUTS), "inputs/all.0-of-1", snapshot, parent)
 
 
-def take_over(entries: Iterable[Mapping[str, Any]], snapshot: Path, parent: Path) -> list[dict[str, Any]]:
+def take_over(entries: Iterable[dict[str, Any]], snapshot: Path, parent: Path) -> list[dict[str, Any]]:
     """Give the snapshot the files of the parent that stay as they are; gives their entries."""
     taken = []
     for entry in entries:
         (snapshot / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
         files.link(parent / entry["path"], snapshot / entry["path"])
-        taken.append(dict(entry))
+        taken.append(entry)
     return taken
 
 
@@ -273,11 +277,11 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
     order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in SORTED_BY[table]])
     (snapshot / table).mkdir(parents=True, exist_ok=True)
     draft = snapshot / f"{name}.draft"
-    with draft.open("wb") as sink, pq.ParquetWriter(sink, wanted, compression="zstd") as writer:
+    with draft.open("wb") as sink, pq.ParquetWriter(sink, wanted, **files.encoding(wanted)) as writer:
         for begin in range(0, max(1, len(rows)), ROW_GROUP_ROWS):
             writer.write_table(conform(rows.take(order[begin : begin + ROW_GROUP_ROWS]).combine_chunks(), wanted))
     digest = files.digest(draft)
-    entry = {"path": f"{name}.{digest[:16]}.parquet", "rows": len(rows), "bytes": files.size(draft), "sha256": digest}
+    entry: dict[str, Any] = {"path": f"{name}.{digest[:16]}.parquet", "rows": len(rows), "bytes": files.size(draft), "sha256": digest}
     path = snapshot / entry["path"]
     before = parent / entry["path"] if parent else None
     if before and before.is_file() and files.size(before) == entry["bytes"]:
@@ -285,7 +289,7 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
         path.unlink(missing_ok=True)  # of a first try
         files.link(before, path)
     else:
-        files.replace(draft, path)
+        files.replace(draft, path, sync=False)
         files.protect(path)
     return entry
 
@@ -324,6 +328,7 @@ def finish(draft: Path, target: Path, manifest: Mapping[str, Any]) -> Path:
         stream.flush()
         os.fsync(stream.fileno())
     path.chmod(0o444)
+    files.sync(draft)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():  # its name says that it holds the same
         shutil.rmtree(draft)
