@@ -141,7 +141,7 @@ def curate(
         counts = _work(inputs, last, full, job)
         last = _comparable(last, counts)
         matched, chosen = _match(list(counts), last, job)
-        decided = publish.Decided(job.roster, *chosen.files, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
+        decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
         draft, files = _write(decided, chosen, counts, inputs, before, last, job)
 
         manifest = _manifest(files, before, counts, last, spelled, started)
@@ -206,16 +206,12 @@ def _recipe_changed(before: Before, spelled: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What match and cluster found, in files: pairs of one story, standings, copies; and the ranks whose cluster may have changed."""
+    """What match and cluster found, in files: pairs of one story, standings (a folder), copies; and the ranks whose cluster may have changed."""
 
     pairs: Path
     standing: Path
     copies: Path
     stirred: Path
-
-    @property
-    def files(self) -> tuple[Path, Path]:
-        return self.standing, self.copies
 
 
 def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, job: Job) -> pa.Table:
@@ -279,11 +275,10 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
     parts = max(1, min(4 * run.workers, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
     before = (last.pairs, last.standing) if last else None
     plan = job.one("components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go)
-    calls = [
-        (file, roster, folder / f"standing-{number:05d}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)
-    ]
+    standing = folder / "standing"
+    calls = [(file, roster, standing / f"{number:05d}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)]
     clustered = job.each("cluster", cluster.cluster, calls)
-    merged = job.one("standing", cluster.merge, plan.carried_file, [part.standing_file for part in clustered], roster, folder)
+    copies = job.one("copies", cluster.copies, standing, roster, folder / "copies.parquet")
     return {
         "stories": stories,
         "pairs_proposed": sum(part.proposed for part in judged),
@@ -291,7 +286,7 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
         "pairs_of_one_story": sum(part.positive for part in judged),
         "hot_keys": sum(part.hot_keys for part in proposed),
         "pairs_left_out_at_hot_keys": sum(part.left_out for part in proposed),
-    }, Chosen(plan.pairs_file, *merged, plan.stirred_file)
+    }, Chosen(plan.pairs_file, standing, copies, plan.stirred_file)
 
 
 def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match.Proposed]:

@@ -203,6 +203,11 @@ class Roster:
         sizes = np.bincount(self["shard"], minlength=len(self.shards))
         return np.concatenate([[0], np.cumsum(sizes)])
 
+    @cached_property
+    def by_story(self) -> npt.NDArray[np.int64]:
+        """The ranks by story number; of a record that two shards have the living one first."""
+        return np.lexsort((~self.now, self["story"]))
+
     def ranks(self, shard: int) -> npt.NDArray[np.uint32]:
         """The rank of every row of a shard."""
         return self["rank"][self.starts[shard] : self.starts[shard + 1]]
@@ -213,8 +218,7 @@ class Roster:
 
     def find(self, ids: Sequence[str]) -> Ranks:
         """The ranks of some story_ids, -1 where there is none; a record that is no more is found last."""
-        story = self["story"]
-        order = np.lexsort((~self.now, story))
+        story, order = self["story"], self.by_story
         wanted = numbers(pa.array(ids, pa.string()))
         at = np.minimum(np.searchsorted(story, wanted[:, 0], sorter=order), max(0, len(order) - 1))
         if not len(order):
@@ -316,15 +320,16 @@ def last(folder: Path, snapshot: str) -> Last | None:
         counts = json.loads((home / "shards.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Last(counts, home / "pairs.parquet", home / "standing.parquet", set(counts) <= worked(folder))
+    return Last(counts, home / "pairs.parquet", home / "standing", set(counts) <= worked(folder))
 
 
 def keep(folder: Path, snapshot: str, counts: Mapping[str, Any], pairs: Path, standing: Path) -> None:
     """Keep what the next run asks of this one."""
     home = folder / f"snapshot-{snapshot}"
-    home.mkdir(parents=True, exist_ok=True)
+    (home / "standing").mkdir(parents=True, exist_ok=True)
     files.replace(pairs, home / "pairs.parquet")
-    files.replace(standing, home / "standing.parquet")
+    for path in standing.iterdir():
+        files.replace(path, home / "standing" / path.name)
     (home / "shards.json").write_text(json.dumps(dict(counts)), encoding="utf-8")
 
 

@@ -39,7 +39,6 @@ KEYS = pa.schema(
     metadata={"description": "candidate keys, a batch a range; further: 0, or what must be equal too of stories that are days apart"},
 )
 PAIRS = pa.schema([pa.field("pair", pa.uint64(), nullable=False)], metadata={"description": "lower rank << 32 | higher rank, sorted"})
-JUDGED = verdict.JUDGED.append(pa.field("evidence", verdict.EVIDENCE))
 TOUCHED = pa.schema([pa.field("key", pa.uint64(), nullable=False)])
 _EXACT, _NEAR, _DERIVATIVE, _RUN = 1, 2, 3, 4
 _FURTHER = 0x9E3779B97F4A7C15
@@ -335,7 +334,7 @@ def judge(
     lower, upper = lower[near_enough], upper[near_enough]
     batches = _batches(lower, upper, _READ_AT_ONCE)
     tables = [judge_pairs(roster, lower[some], upper[some], near, derivative) for some in batches]
-    result = pa.concat_tables([JUDGED.empty_table(), *tables]).sort_by([("a", "ascending"), ("b", "ascending")])
+    result = pa.concat_tables([verdict.JUDGED.empty_table(), *tables]).sort_by([("a", "ascending"), ("b", "ascending")])
     judged_file, dropped_file = out / f"judged-{part:05d}.parquet", out / f"dropped-{part:05d}.arrow"
     files.write_table(result, judged_file, compression="zstd")
     files.write_arrow([pa.record_batch([pa.array(dropped)], schema=PAIRS)], PAIRS, dropped_file)
@@ -359,14 +358,12 @@ def unpacked(pairs: npt.NDArray[np.uint64]) -> tuple[Ranks, Ranks]:
 
 
 def judge_pairs(roster: Roster, lower: Ranks, upper: Ranks, near: settings.Near, derivative: settings.Derivative) -> pa.Table:
-    """The verdicts on some pairs that found one story, with their evidence: JUDGED."""
+    """The verdicts on some pairs that found one story: JUDGED."""
     ranks, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
     found = index.stories(roster, ranks, near.shingle_words)
     left, right = places[: len(lower)], places[len(lower) :]
     judged = verdict.judge(found, left, right, near, derivative)
-    one = np.asarray(judged["relation"].is_valid().to_numpy())
-    judged = judged.filter(pa.array(one))
-    return judged.append_column(JUDGED.field("evidence"), verdict.evidence(found, left[one], right[one]))
+    return judged.filter(judged["relation"].is_valid())
 
 
 def _batches(lower: Ranks, upper: Ranks, stories_at_once: int) -> list[npt.NDArray[np.int64]]:

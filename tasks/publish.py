@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from tasks import files, index
 from tasks.index import Roster
-from tasks.schema import DECISIONS, INPUTS, TABLES, conform
+from tasks.schema import DECISIONS, INPUTS, STANDING, TABLES, conform
 
 ROW_GROUP_ROWS = 5_000  # small enough that a predicate on source or time skips most of a file
 SORTED_BY = {
@@ -60,10 +60,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Decided:
-    """What the last stages found, in files: the roster, every duplicate's standing, copies a kept story stands for; vanished raw_uris; the recipe."""
+    """What the last stages found, in files: the roster, every duplicate's standing (a folder), copies a kept story stands for; vanished raw_uris; the recipe."""
 
     roster_file: Path
-    standing_file: Path
+    standing: Path
     copies_file: Path
     vanished: tuple[str, ...]
     recipe: str
@@ -93,7 +93,7 @@ def plan(
     """
     roster = Roster.read(decided.roster_file)
     now, month = roster.now, roster["month"]
-    standing = files.read_table(decided.standing_file, columns=["story_id", "duplicate_of"])
+    standing = files.read_table(decided.standing, columns=["story_id", "duplicate_of"], schema=STANDING)
     repeats = np.zeros(len(now), np.bool_)
     repeats[roster.find(standing.filter(pc.is_valid(standing["duplicate_of"]))["story_id"].to_pylist())] = True
     faulty = month == index.FAULTY
@@ -174,7 +174,8 @@ def batches(units: Sequence[Unit], rows: int) -> list[tuple[Unit, ...]]:
 def write(batch: Sequence[Unit], decided: Decided, snapshot: Path, parent: Path | None) -> list[dict[str, Any]]:
     """Write the files of some units; gives their entries for the manifest. What they need of a worked shard is read once."""
     roster = Roster.read(decided.roster_file)
-    standing = files.read_table(decided.standing_file)
+    months = sorted({month for unit in batch for month in unit.months})
+    standing = files.read_table(decided.standing, schema=STANDING, filters=pc.field("month").isin(months))
     copies = files.read_table(decided.copies_file)
     entries = []
     for tables in dict.fromkeys(unit.tables == ("decisions",) for unit in batch):
@@ -201,7 +202,9 @@ def _rows_of(units: Sequence[Unit], roster: Roster) -> tuple[npt.NDArray[np.int6
 
 def _tables(unit: Unit, rows: pa.Table, standing: pa.Table, copies: pa.Table, decided: Decided) -> Iterator[tuple[str, pa.Table]]:
     """The rows of each of a unit's tables."""
-    verdicts = standing.drop_columns(["source"]).take(pc.index_in(rows["story_id"], value_set=standing["story_id"].combine_chunks()))
+    verdicts = standing.drop_columns(["source", "month"]).take(
+        pc.index_in(rows["story_id"], value_set=standing["story_id"].combine_chunks())
+    )
     repeats = verdicts["duplicate_of"].is_valid()
     outcome = pc.if_else(rows["reason"].is_valid(), "quarantined", pc.if_else(repeats, "duplicate", "kept"))
     for table in unit.tables:

@@ -206,7 +206,8 @@ STORIES = schema(
 DUPLICATES = STORIES
 QUARANTINE = schema("story_id", "raw_id", "raw_uri", "place", "kind", *_FAULT, "text")
 DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "outcome", "stage", "reason"), *_SCORES, "recipe")
-STANDING = schema("story_id", "source", "reason", *_SCORES)  # of every duplicate, and of stories kept beside another
+# of every duplicate, and of stories kept beside another; month: see tasks.index
+STANDING = schema("story_id", "source", "reason", *_SCORES).append(pa.field("month", pa.int32(), nullable=False))
 INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "skipped", "shards")
 TABLES = {"stories": STORIES, "duplicates": DUPLICATES, "quarantine": QUARANTINE, "decisions": DECISIONS, "inputs": INPUTS}
 

@@ -1,4 +1,4 @@
-"""Clustering: which story is kept, and which rows it stands for. plan -> cluster -> merge.
+"""Clustering: which story is kept, and which rows it stands for. plan -> cluster -> copies.
 
 Clusters are anchored. In every component of pairs judged to be one story, the best member by the keeping policy is the
 anchor; members judged a duplicate of the anchor itself join it (pairs that matching did not propose are judged here);
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -21,25 +22,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tasks import files, index, schema, settings, verdict
 from tasks.cluster.policy import Links, Member, best, copies_of, reason
-from tasks.index import Ranks, Roster
+from tasks.index import Roster
 from tasks.verdict import Judgement
 
-__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "cluster", "merge", "per_source", "plan"]
+__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "cluster", "copies", "per_source", "plan"]
 
-PAIRS = verdict.JUDGED.append(pa.field("evidence", verdict.EVIDENCE))
 COPIES = pa.schema([schema.COLUMNS[name].field() for name in ("cluster_id", "copies", "copy_sources")])
 STIRRED = pa.schema([pa.field("rank", pa.uint32(), nullable=False)], metadata={"description": "stories whose cluster may have changed"})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where all pairs of one story are, what the last run decided and still holds, the ranks it does not hold for, and their pairs in parts."""
+    """Where all pairs of one story are, the ranks for which what the last run decided may not hold, and their pairs in parts."""
 
     pairs_file: Path
-    carried_file: Path
     stirred_file: Path
     part_files: tuple[Path, ...]
 
@@ -71,14 +71,14 @@ def plan(
 
     Args:
         judged: the files of `match.judge`.
-        out: folder for what is written.
+        out: folder for what is written; `standing/` below it gets what the last run decided and still holds.
         parts: into how many files the pairs to work on are cut, by component.
         last: pairs and standings of the last run.
         let_go: pairs of the last run that are proposed no more.
     """
     roster = Roster.read(roster_file)
-    fresh = pa.concat_tables([PAIRS.empty_table(), *(files.read_table(path) for path in judged)])
-    before = files.read_table(last[0]) if last else PAIRS.empty_table()
+    fresh = pa.concat_tables([verdict.JUDGED.empty_table(), *(files.read_table(path) for path in judged)])
+    before = files.read_table(last[0]) if last else verdict.JUDGED.empty_table()
     old, old_packed = _ranked(roster, before)
     new, new_packed = _ranked(roster, fresh)
     stands = (old >= 0).all(1) & roster.now[old].all(1) & ~np.isin(old_packed, _packed(let_go))
@@ -97,9 +97,7 @@ def plan(
     stirred[ranks[work].reshape(-1)] = True
 
     files.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", compression="zstd")
-    carried = files.read_table(last[1]) if last else schema.STANDING.empty_table()
-    at = roster.find(carried["story_id"].to_pylist())
-    files.write_table(carried.filter(pa.array((at >= 0) & roster.now[at] & ~stirred[at])), out / "carried.parquet", compression="zstd")
+    _carry(last[1] if last else None, roster, stirred, out / "standing" / "carried.parquet")
     found = pa.array(np.flatnonzero(stirred).astype(np.uint32))
     files.write_arrow([pa.record_batch([found], schema=STIRRED)], STIRRED, out / "stirred.arrow")
     order = np.flatnonzero(work)[np.argsort(component[work], kind="stable")]
@@ -107,7 +105,27 @@ def plan(
     for number, some in enumerate(_cut(component[order], parts)):
         part_files.append(out / f"component-pairs-{number:05d}.parquet")
         files.write_table(pairs.take(pa.array(order[some])), part_files[-1], compression="zstd")
-    return Plan(out / "pairs.parquet", out / "carried.parquet", out / "stirred.arrow", tuple(part_files))
+    return Plan(out / "pairs.parquet", out / "stirred.arrow", tuple(part_files))
+
+
+def _carry(standing: Path | None, roster: Roster, stirred: npt.NDArray[np.bool_], out: Path) -> None:
+    """Write those standings that still hold, by month, row group by row group: with their evidence they are large."""
+    old = sorted(standing.glob("*.parquet")) if standing else []
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        parts = [stack.enter_context(files.parquet(path)) for path in old]
+        groups = [(part, group) for part in parts for group in range(part.num_row_groups)]
+        sink = stack.enter_context(out.open("wb"))
+        writer = stack.enter_context(pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)))
+        for part, group in sorted(groups, key=lambda one: _first_month(*one)):
+            table = part.read_row_group(group)
+            at = roster.find(table["story_id"].to_pylist())
+            if len(table := table.filter(pa.array((at >= 0) & roster.now[at] & ~stirred[at]))):
+                writer.write_table(table)
+
+
+def _first_month(part: pq.ParquetFile, group: int) -> int:
+    return int(part.read_row_group(group, columns=["month"])["month"][0].as_py())
 
 
 def _ranked(roster: Roster, pairs: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
@@ -153,65 +171,85 @@ def cluster(
     """Cluster the components of some pairs and write the standing of every duplicate, and of every story kept beside an anchor: STANDING.
 
     Args:
-        pairs_file: of `plan`; out: the Parquet file to write.
+        pairs_file: of `plan`; out: the Parquet file to write, rows by month.
     """
     roster = Roster.read(roster_file)
-    table = files.read_table(pairs_file)
-    pairs = verdict.judgements(table.drop_columns(["evidence"]))
+    pairs = verdict.judgements(files.read_table(pairs_file))
     members = _members(roster, sorted({story for pair in pairs for story in (pair.a, pair.b)}))
-    passages = {(pair.a, pair.b): evidence for pair, evidence in zip(pairs, table["evidence"].to_pylist(), strict=True)}
     late = 0
 
     def judge(wanted: list[Pair]) -> list[Judgement]:
         nonlocal late
         late += len(wanted)
-        return verdict.judgements(verdict.judge(*_read(roster, wanted, near), near, derivative))
+        return [
+            found
+            for begin in range(0, len(wanted), _AT_ONCE)
+            for found in _judge(roster, wanted[begin : begin + _AT_ONCE], near, derivative)
+        ]
 
     standing = anchored(members, pairs, judge, policy.complete)
     beside: dict[str, str] = {}
     if policy.keep == "one-per-source":
         standing, beside = per_source(members, standing, judge, policy.complete)
-    unread = [pair for pair in ((found.judgement.a, found.judgement.b) for found in standing.values()) if pair not in passages]
-    for begin in range(0, len(unread), _AT_ONCE):
-        some = unread[begin : begin + _AT_ONCE]
-        passages |= dict(zip(some, verdict.evidence(*_read(roster, some, near)).to_pylist(), strict=True))
-    rows = [_verdict(story_id, found, passages, members) for story_id, found in standing.items()]
-    rows += [
-        {"story_id": story_id, "source": members[story_id].source or None, "cluster_id": story_id, "same_story": anchor}
-        for story_id, anchor in beside.items()
-    ]
-    files.write_table(schema.conform(pa.Table.from_pylist(rows, schema=schema.STANDING), schema.STANDING), out, compression="zstd")
+    ids = [*standing, *beside]
+    ranks = roster.find(ids)
+    month = roster["month"][ranks]
+    order = np.lexsort((ranks, month))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("wb") as sink, pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)) as writer:
+        for begin in range(0, len(order), _WRITTEN_AT_ONCE):
+            some = order[begin : begin + _WRITTEN_AT_ONCE].tolist()
+            rows = [_row(ids[i], standing.get(ids[i]), beside, members) | {"month": int(month[i])} for i in some]
+            table = pa.Table.from_pylist(rows, schema=schema.STANDING)
+            at = table.column_names.index("evidence")
+            table = table.set_column(at, schema.STANDING.field("evidence"), _evidence(roster, table))
+            writer.write_table(schema.conform(table, schema.STANDING))
     return Clustered(out, late)
 
 
 _AT_ONCE = 8_000
 """Pairs whose texts are held at once: at most some 250 MB."""
+_WRITTEN_AT_ONCE = 1_000
+"""Standings with their evidence, at most some 20 MB."""
 
 
-def _read(roster: Roster, pairs: Sequence[Pair], near: settings.Near) -> tuple[Any, Ranks, Ranks]:
-    """The stories of some pairs, and the places of either side."""
-    ranks = roster.find([story for pair in pairs for story in pair])
-    known, places = np.unique(ranks, return_inverse=True)
+def _judge(roster: Roster, pairs: Sequence[Pair], near: settings.Near, derivative: settings.Derivative) -> list[Judgement]:
+    ranks, places = np.unique(roster.find([story for pair in pairs for story in pair]), return_inverse=True)
     left, right = places.reshape(-1, 2).T
-    return index.stories(roster, known, near.shingle_words), left, right
+    return verdict.judgements(verdict.judge(index.stories(roster, ranks, near.shingle_words), left, right, near, derivative))
 
 
-def merge(carried: Path, clustered: Sequence[Path], roster_file: Path, out: Path) -> tuple[Path, Path]:
-    """Write all standings, sorted by story_id, and for every story that stands for others how many (COPIES); gives both files."""
-    table = pa.concat_tables([files.read_table(path) for path in (carried, *clustered)]).sort_by("story_id")
-    files.write_table(table, out / "standing.parquet", compression="zstd")
+def _evidence(roster: Roster, standing: pa.Table) -> pa.Array[Any]:
+    """The passages that each duplicate shares with what stands for it, null for stories that are kept."""
+    repeats = np.flatnonzero(standing["duplicate_of"].is_valid().to_numpy())
+    rows, kept = (roster.find(standing[name].take(pa.array(repeats)).to_pylist()) for name in ("story_id", "duplicate_of"))
+    ranks, places = np.unique(np.concatenate([rows, kept]), return_inverse=True)
+    texts = index.rows(roster, ranks, ["text"])["text"]
+    found = verdict.evidence(texts, places[: len(rows)], places[len(rows) :])
+    at = np.full(len(standing), -1)
+    at[repeats] = np.arange(len(repeats))
+    return found.take(pa.array(at, mask=at < 0))
+
+
+def copies(standing: Path, roster_file: Path, out: Path) -> Path:
+    """Write for every story that stands for others how many, and of which sources (COPIES).
+
+    Args:
+        standing: folder of the STANDING files; out: the Parquet file to write.
+    """
+    table = files.read_table(standing, columns=["story_id", "source", "duplicate_of"], schema=schema.STANDING)
     repeats = table.filter(pc.is_valid(table["duplicate_of"]))
     roster = Roster.read(roster_file)
     kept = pc.unique(repeats["duplicate_of"]).to_pylist()
     own = index.features(roster, roster.find(kept), ["source"])["source"].to_pylist()
-    copies = dict.fromkeys(kept, 1)
+    count = dict.fromkeys(kept, 1)
     sources = {name: {source} - {None} for name, source in zip(kept, own, strict=True)}
     for name, source in zip(repeats["duplicate_of"].to_pylist(), repeats["source"].to_pylist(), strict=True):
-        copies[name] += 1
+        count[name] += 1
         sources[name] |= {source} - {None}
-    counted = pa.table([kept, [copies[name] for name in kept], [sorted(sources[name]) for name in kept]], schema=COPIES)
-    files.write_table(counted, out / "copies.parquet", compression="zstd")
-    return out / "standing.parquet", out / "copies.parquet"
+    counted = pa.table([kept, [count[name] for name in kept], [sorted(sources[name]) for name in kept]], schema=COPIES)
+    files.write_table(counted, out, compression="zstd")
+    return out
 
 
 def anchored(
@@ -333,14 +371,14 @@ def _members(roster: Roster, ids: Sequence[str]) -> dict[str, Member]:
     return {name: Member(name, source or "", *told) for name, source, *told in zip(ids, *columns, strict=True)}
 
 
-def _verdict(story_id: str, standing: Standing, passages: dict[Pair, list[dict[str, str]]], members: dict[str, Member]) -> dict[str, Any]:
-    """The row of a duplicate, seen from it: `_a` is its own side when its id is the smaller."""
+def _row(story_id: str, standing: Standing | None, beside: dict[str, str], members: dict[str, Member]) -> dict[str, Any]:
+    """The standing of a duplicate, seen from it (`_a` is its own side when its id is the smaller), or of a story kept beside another."""
+    row: dict[str, Any] = {"story_id": story_id, "source": members[story_id].source or None}
+    if standing is None:
+        return row | {"cluster_id": story_id, "same_story": beside[story_id]}
     j = standing.judgement
     first = story_id == j.a
-    evidence = passages[j.a, j.b]
-    return {
-        "story_id": story_id,
-        "source": members[story_id].source or None,
+    return row | {
         "reason": standing.reason,
         "relation": j.relation,
         "duplicate_of": standing.kept,
@@ -350,5 +388,4 @@ def _verdict(story_id: str, standing: Standing, passages: dict[Pair, list[dict[s
         "containment": j.containment_a if first else j.containment_b,
         "weighted_jaccard": j.weighted_jaccard,
         "coverage": j.coverage_a if first else j.coverage_b,
-        "evidence": evidence if first else [{"text": one["other_text"], "other_text": one["text"]} for one in evidence],
     }

@@ -190,21 +190,13 @@ def judgements(judged: pa.Table) -> list[Judgement]:
     return [Judgement(*row) for row in zip(*(judged[name].to_pylist() for name in JUDGED.names), strict=True)]
 
 
-def evidence(found: Stories, left: Places, right: Places) -> pa.Array[Any]:
-    """The longest passages that the stories of each pair share, longest first: EVIDENCE[pairs], `text` that of the one with the smaller story_id.
+def evidence(texts: pa.ChunkedArray[Any], left: Places, right: Places) -> pa.Array[Any]:
+    """The longest passages that the texts of each pair share, longest first: EVIDENCE[pairs], `text` of the left one.
 
     Args:
-        found: the stories; left, right: int64[pairs], their places.
+        texts: some texts; left, right: int64[pairs], their places.
     """
-    ids = np.array(found.table["story_id"].to_pylist(), object)
-    swapped = ids[left] > ids[right]
-    left, right = np.where(swapped, right, left), np.where(swapped, left, right)
-    out: list[list[dict[str, str]]] = []
-    for begin in range(0, len(left), _AT_ONCE):
-        one, other = left[begin : begin + _AT_ONCE], right[begin : begin + _AT_ONCE]
-        concerned = np.unique(np.concatenate([one, other]))
-        texts = found.table["text"].take(pa.array(concerned))
-        readings, written = reading.peruse(texts), texts.to_pylist()
-        for a, b in zip(np.searchsorted(concerned, one).tolist(), np.searchsorted(concerned, other).tolist(), strict=True):
-            out.append([{"text": text, "other_text": also} for text, also in passages((written[a], written[b]), readings, a, b)])
-    return pa.array(out, EVIDENCE)
+    found, written = reading.words(texts), texts.to_pylist()
+    pairs = zip(left.tolist(), right.tolist(), strict=True)
+    shared = (passages((written[one], written[other]), found, one, other) for one, other in pairs)
+    return pa.array([[{"text": text, "other_text": other} for text, other in some] for some in shared], EVIDENCE)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from tasks import settings, verdict
-from tasks.verdict import measures, words
+from tasks.verdict import measures, stories, words
 from tasks.verdict.passages import passages
 from tasks.verdict.stories import Readings, Stories, peruse
 from tasks.verdict.words import Barrier, Evidence, percent
@@ -61,7 +61,7 @@ class Case:
     def passages(self, most: int) -> list[tuple[str, str]]:
         """At most `most` shared passages (text of A, text of B), longest first, whatever the verdict."""
         first, second = self.found.table["text"].to_pylist()[:2]
-        return passages((first, second), self.readings, 0, 1, most)
+        return passages((first, second), stories.words(self.found.table["text"]), 0, 1, most)
 
     def barriers(self) -> list[Barrier]:
         """Why the two are no near copy and no rewrite; nothing of a tier that they are judged to be of, or above."""

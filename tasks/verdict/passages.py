@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.verdict.stories import Readings
+from tasks.verdict.stories import Words
 
 MOST = 5
 
 
-def passages(texts: tuple[str, str], readings: Readings, left: int, right: int, most: int = MOST) -> list[tuple[str, str]]:
+def passages(texts: tuple[str, str], words: Words, left: int, right: int, most: int = MOST) -> list[tuple[str, str]]:
     """At most `most` passages of four terms or more (text of left, text of right), longest first; they overlap in neither text.
 
     Greedy: the longest stretch of equal terms, then the longest of what is left; of equally long ones the first in left.
 
     Args:
-        texts: the two texts; readings: theirs among others; left, right: their places there.
+        texts: the two texts; words: theirs among others; left, right: their places there.
     """
     from tasks.kernels import passages as kernel
 
-    rows = readings.texts.rows
-    spans = [slice(rows[text], rows[text + 1]) for text in (left, right)]
-    one, other = (readings.hashes[span] for span in spans)
-    found = kernel.shared(one, other, *(readings.texts.runs[span] for span in spans))
+    spans = [slice(words.rows[text], words.rows[text + 1]) for text in (left, right)]
+    one, other = (words.hashes[span] for span in spans)
+    found = kernel.shared(one, other, *(words.runs[span] for span in spans))
     data = [text.encode("utf-8", "surrogatepass") for text in texts]
     out: list[tuple[str, str]] = []
     while len(out) < most and len(found):
         begin, start, length = min(found.tolist(), key=lambda stretch: (-stretch[2], stretch[0], stretch[1]))
         written = []
         for side, (span, first) in enumerate(zip(spans, (begin, start), strict=True)):
-            begins, ends = readings.begins[span], readings.ends[span]
+            begins, ends = words.begins[span], words.ends[span]
             written.append(data[side][begins[first] : ends[first + length - 1]].decode("utf-8", "surrogatepass"))
         out.append((written[0], written[1]))
         found = kernel.left_free(found, np.array([begin, start, length], np.int64))

@@ -52,6 +52,20 @@ class Stories:
 
 
 @dataclass(frozen=True, eq=False)
+class Words:
+    """The terms of n texts, those of text i are [rows[i], rows[i + 1]): hashes uint64[m], begins and ends int64[m] (bytes).
+
+    runs uint32[m]: of each term the hash of the run of evidence.RUN terms that begins there.
+    """
+
+    rows: npt.NDArray[np.int64]
+    hashes: npt.NDArray[np.uint64]
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    runs: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, eq=False)
 class Readings:
     """What is read of n texts.
 
@@ -124,6 +138,14 @@ def _case() -> npt.NDArray[np.uint8]:
         character = chr(code)
         out[code] = reading.UPPER if character.isupper() else reading.LOWER if character.islower() else reading.NO_CASE
     return out
+
+
+def words(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Words:
+    """The terms of some texts, all that shared passages need of them; nulls are empty texts."""
+    from tasks.kernels import evidence, reading
+
+    found = terms.tokenise(texts)
+    return Words(found.rows, found.hashes, found.begins, found.ends, reading.run_hashes(found.hashes, found.rows, evidence.RUN))
 
 
 def peruse(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Readings:
