@@ -188,7 +188,7 @@ def _ingest(inputs: pa.Table, knobs: settings.Settings, store: Path, work: Path,
     members, folder = work / "members", work / "ingest"
     members.mkdir()
     folder.mkdir()
-    calls = [(store / shard, listed, folder / shard, knobs.ingest) for shard, listed in ledger.members(inputs, members)]
+    calls = [(store / shard, listed, folder / shard, knobs.ingest) for shard, listed in ledger.write_members(inputs, members)]
     if not calls:  # all was pruned: an empty dataset is one too
         pq.write_table(schema.INGESTED.empty_table(), folder / "none.parquet")
         return [folder / "none.parquet"]

@@ -63,7 +63,7 @@ def judge(
         seen=seen,
         checks=checks,
         new_checks=validate.Counts.from_json(manifest["new_checks"]) if same_recipe else None,
-        parent_decisions=sorted((parent / "decisions").glob("*.parquet")) if parent else (),
+        parent_decisions=sorted((parent / "decisions").glob("*.parquet")) if parent and same_recipe else (),
     )
     before = validate.Aggregates.from_json(parent_manifest["aggregates"]) if parent else None
     stories, run = validate.load_suite("stories", expectations), validate.load_suite("run", expectations)

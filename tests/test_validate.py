@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -454,13 +455,14 @@ def test_markup_share_sees_pages_scripts_and_json() -> None:
 
 
 def write_snapshot(folder: Path, decisions: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> dict[str, list[Path]]:
-    """Parquet files of the four tables, the rows cut into two files each; columns not given are empty."""
+    """Parquet files of the four tables, named by their content, the rows cut into two files each; columns not given are empty."""
     files = {}
     for name, rows in {"decisions": decisions, **tables}.items():
         nullable = pa.schema([field.with_nullable(nullable=True) for field in schema.TABLES[name]])
-        files[name] = [folder / f"{name}-{part}.parquet" for part in range(2)]
-        for part, path in enumerate(files[name]):
-            pq.write_table(pa.Table.from_pylist(rows[part::2], nullable), path)
+        parts = [rows[part::2] for part in range(2)]
+        files[name] = [folder / f"{name}-{number}.{zlib.crc32(repr(part).encode()):08x}.parquet" for number, part in enumerate(parts)]
+        for part, path in zip(parts, files[name], strict=True):
+            pq.write_table(pa.Table.from_pylist(part, nullable), path)
     return files
 
 
