@@ -59,9 +59,7 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
         "<a href=#quarantine>Quarantine</a><a href=../data_docs/index.html>Expectations</a></nav>",
         _funnel(manifest["counts"]),
         _section("gates", "Gates", _gates(manifest["gate"]["results"])),
-        _section(
-            "duplicates", "Duplicates and the stories they repeat", _duplicates(snapshot, sum(manifest["counts"]["duplicates"].values()))
-        ),
+        _section("duplicates", "Duplicates and the stories they repeat", _duplicates(snapshot, manifest["counts"]["duplicates"])),
         _section("removed", "Removed lines, most frequent first", _removed(snapshot)),
         _section("repairs", "Encoding repairs, most frequent first", _repairs(snapshot)),
         _section("quarantine", "Quarantine", _quarantine(snapshot)),
@@ -91,7 +89,7 @@ def _gates(results: Sequence[Mapping[str, Any]]) -> str:
     return _table(("", "Found"), [(result["status"], result["message"]) for result in results])
 
 
-def _duplicates(snapshot: Path, number: int) -> str:
+def _duplicates(snapshot: Path, relations: Mapping[str, int]) -> str:
     columns = [
         "story_id",
         "raw_id",
@@ -104,12 +102,12 @@ def _duplicates(snapshot: Path, number: int) -> str:
         "evidence",
         "reason",
     ]
-    if not number:
+    if not relations:
         return "<p>None.</p>"
     shown: list[dict[str, Any]] = []
-    for rows in _read(snapshot, ("decisions",), ["outcome", *columns]):
-        shown += rows.filter(pc.equal(rows["outcome"], "duplicate")).slice(0, SHOWN - len(shown)).to_pylist()
-        if len(shown) == min(SHOWN, number):
+    for path in _files(snapshot, ("decisions",)):
+        shown += _rows(path, "outcome", ["duplicate"], columns, SHOWN - len(shown))
+        if len(shown) == SHOWN:
             break
     names = _names(snapshot, {row["story_id"] for row in shown} | {row["duplicate_of"] for row in shown})
     parts = []
@@ -121,19 +119,14 @@ def _duplicates(snapshot: Path, number: int) -> str:
             f"<small>of</small> {_text(names.get(row['duplicate_of'], row['duplicate_of']))}</summary>"
             f"<p class=faint>{_text(scores)}; kept the other because: {_text(row['reason'])}</p>{_table(('This one', 'The kept story'), passages)}</details>"
         )
-    return "".join(parts) + _more(number)
+    return "".join(parts) + _more(sum(relations.values()))
 
 
 def _names(snapshot: Path, ids: set[str]) -> dict[str, str]:
     """Headline and outlet of stories, by id."""
     names: dict[str, str] = {}
-    wanted = pa.array(sorted(ids), pa.string())
     for path in _files(snapshot, ("stories", "duplicates")):
-        file = pq.ParquetFile(path)
-        found = pc.indices_nonzero(pc.is_in(file.read(columns=["story_id"])["story_id"], value_set=wanted))
-        if not len(found):
-            continue
-        for row in file.read(columns=["story_id", "raw_id", "source", "title"]).take(found).to_pylist():
+        for row in _rows(path, "story_id", sorted(ids), ["story_id", "raw_id", "source", "title"], len(ids)):
             names[row["story_id"]] = " \u00b7 ".join(part for part in (row["title"] or row["raw_id"], row["source"]) if part)
         if len(names) == len(ids):
             break
@@ -172,6 +165,14 @@ def _files(snapshot: Path, tables: Sequence[str]) -> Iterator[Path]:
 
 def _read(snapshot: Path, tables: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
     return (pq.ParquetFile(path).read(columns=columns) for path in _files(snapshot, tables))
+
+
+def _rows(path: Path, column: str, values: Sequence[str], columns: list[str], most: int) -> list[dict[str, Any]]:
+    """The first rows of a file in which a column has one of the values; other columns are read only if there are any."""
+    file = pq.ParquetFile(path)
+    found = pc.indices_nonzero(pc.is_in(file.read(columns=[column])[column], value_set=pa.array(values, pa.string())))[:most]
+    rows: list[dict[str, Any]] = file.read(columns=columns).take(found).to_pylist() if len(found) else []
+    return rows
 
 
 def _frequent(snapshot: Path, column: str, names: tuple[str, ...]) -> tuple[list[tuple[int, tuple[str, ...]]], int]:
