@@ -237,7 +237,7 @@ def _work(inputs: pa.Table, last: index.Last | None, full: bool, job: Job) -> di
     counts: dict[str, Any] = {}
     calls = []
     for shard, members in ledger.members(inputs).items():
-        uris = None if members is None else members.to_pylist()
+        uris = members.to_pylist()
         name = index.name(shard, uris)
         counts[name] = known.get(name)
         if name not in there:
@@ -336,7 +336,7 @@ def _restated(before: pa.Table, after: pa.Table, counts: Mapping[str, Any]) -> f
     moved = pa.array(sorted(was ^ now), pa.string())
     concerned = set(after.filter(pc.is_in(after["raw_uri"], value_set=moved))["shards"].combine_chunks().flatten().to_pylist())
     members = ledger.members(after)
-    names = (index.name(shard, None if (uris := members[shard]) is None else uris.to_pylist()) for shard in sorted(concerned))
+    names = (index.name(shard, members[shard].to_pylist()) for shard in concerned)
     return frozenset(name for name in names if name in counts)
 
 

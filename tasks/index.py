@@ -66,9 +66,9 @@ ROSTER = pa.schema(
 )
 
 
-def name(store_shard: str, uris: Iterable[str] | None) -> str:
-    """Name of the worked shard of a store shard of which the seen set has these raw files, or all."""
-    listed = "\n".join(sorted(uris)) if uris is not None else "all"
+def name(store_shard: str, uris: Iterable[str]) -> str:
+    """Name of the worked shard of a store shard of which the seen set has the records of these raw files."""
+    listed = "\n".join(sorted(uris))
     return hashlib.blake2b(f"{store_shard}\n{listed}".encode(), digest_size=16).hexdigest()
 
 

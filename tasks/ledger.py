@@ -5,18 +5,18 @@ The ledger is the table `inputs` of a snapshot (schema INPUTS); it only moves wh
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.schema import INPUTS, conform
-
-MEMBERS = pa.schema([INPUTS.field("raw_uri"), INPUTS.field("raw_state")])
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Changes:
     """What a walk found against the ledger, by raw_uri."""
 
     read: tuple[str, ...]  # new, changed, or to be read again
-    unchanged: tuple[str, ...]
+    unchanged: int  # how many
     vanished: tuple[str, ...]  # gone since the last run
     returned: tuple[str, ...]  # unchanged, but counted as vanished so far
 
@@ -39,42 +39,53 @@ def compare(found: Iterable[tuple[str, int, int]], ledger: pa.Table, again: bool
     A file of another size or time is read, and so is one that could not be read the last time; whether its bytes are new,
     `same_content` tells afterwards.
     """
-    before = {row["raw_uri"]: row for row in ledger.select(["raw_uri", "size", "modified_ns", "raw_state", "file_sha256"]).to_pylist()}
-    read: list[str] = []
-    unchanged: list[str] = []
-    returned: list[str] = []
-    seen: set[str] = set()
-    for uri, size, modified in found:
-        seen.add(uri)
-        row = before.get(uri)
-        if again or row is None or row["file_sha256"] is None or (row["size"], row["modified_ns"]) != (size, modified):
-            read.append(uri)
-        else:
-            (unchanged if row["raw_state"] == "present" else returned).append(uri)
-    vanished = [uri for uri, row in before.items() if uri not in seen and row["raw_state"] == "present"]
-    return Changes(tuple(read), tuple(unchanged), tuple(sorted(vanished)), tuple(returned))
+    columns = list(zip(*found, strict=True)) or [(), (), ()]
+    uris = pa.array(columns[0], pa.string())
+    size, modified = (np.fromiter(column, np.int64, len(uris)) for column in columns[1:])
+    before = {name: ledger[name].combine_chunks() for name in ("raw_uri", "size", "modified_ns", "raw_state", "file_sha256")}
+    present = pc.equal(before["raw_state"], "present").to_numpy(zero_copy_only=False)
+    place = pc.index_in(uris, value_set=before["raw_uri"]).fill_null(-1).to_numpy()
+    known, at = place >= 0, place[place >= 0]
+    same = np.zeros(len(uris), bool)  # as the ledger has it
+    same[known] = (
+        (before["size"].to_numpy()[at] == size[known])
+        & (before["modified_ns"].to_numpy()[at] == modified[known])
+        & before["file_sha256"].is_valid().to_numpy(zero_copy_only=False)[at]
+    )
+    returned = np.zeros(len(uris), bool)
+    returned[known] = ~present[at]
+    gone = present.copy()
+    gone[at] = False
+    if again:
+        same[:] = False
+    return Changes(
+        read=_taken(uris, ~same),
+        unchanged=int((same & ~returned).sum()),
+        vanished=tuple(sorted(_taken(before["raw_uri"], gone))),
+        returned=_taken(uris, same & returned),
+    )
 
 
 def merge(ledger: pa.Table, parts: Sequence[Path], changes: Changes, prune: bool) -> pa.Table:
-    """The ledger after a run: rows read anew replace old ones, vanished ones stay (marked) or, with `prune`, go."""
-    rows = {row["raw_uri"]: row for row in ledger.to_pylist()}
-    for part in parts:
-        rows |= {row["raw_uri"]: row for row in pq.read_table(part).to_pylist()}
-    for uri in changes.vanished:
-        rows[uri]["raw_state"] = "vanished"
-    for uri in changes.returned:
-        rows[uri]["raw_state"] = "present"
-    kept = (row for _, row in sorted(rows.items()) if not (prune and row["raw_state"] == "vanished"))
-    return conform(pa.Table.from_pylist(list(kept), schema=INPUTS), INPUTS)
+    """The ledger after a run, sorted by raw_uri: rows read anew replace old ones, vanished ones stay (marked) or, with `prune`, go."""
+    read = pa.concat_tables([INPUTS.empty_table(), *(pq.read_table(part, schema=INPUTS) for part in parts)])
+    stay = ledger.filter(pc.invert(pc.is_in(ledger["raw_uri"], value_set=read["raw_uri"].combine_chunks()))) if len(read) else ledger
+    rows = pa.concat_tables([stay.cast(INPUTS), read])
+    for uris, state in ((changes.vanished, "vanished"), (changes.returned, "present")):
+        if uris:
+            meant = pc.is_in(rows["raw_uri"], value_set=pa.array(uris, pa.string()))
+            rows = rows.set_column(INPUTS.get_field_index("raw_state"), "raw_state", pc.if_else(meant, state, rows["raw_state"]))
+    if prune:
+        rows = rows.filter(pc.not_equal(rows["raw_state"], "vanished"))
+    return conform(rows.take(pc.sort_indices(rows["raw_uri"])), INPUTS)
 
 
 def skipped(inputs: pa.Table) -> dict[str, int]:
     """Records of archives that are no stories by their nature (pictures, redirects), by reason."""
-    counts: Counter[str] = Counter()
-    for found in inputs["skipped"].to_pylist():
-        for one in found or []:
-            counts[one["why"]] += one["records"]
-    return dict(sorted(counts.items()))
+    found = pc.list_flatten(inputs["skipped"])
+    rows = pa.table({name: pc.struct_field(found, name) for name in ("why", "records")})
+    sums = rows.group_by("why").aggregate([("records", "sum")])
+    return dict(sorted(zip(sums["why"].to_pylist(), sums["records_sum"].to_pylist(), strict=True)))
 
 
 def same_content(before: pa.Table, after: pa.Table) -> bool:
@@ -83,17 +94,24 @@ def same_content(before: pa.Table, after: pa.Table) -> bool:
     return bool(before.select(names).equals(after.select(names)))
 
 
-def members(ledger: pa.Table) -> dict[str, pa.Array[Any] | None]:
-    """Interim."""
-    by_shard: defaultdict[str, list[str]] = defaultdict(list)
-    for row in ledger.select(["raw_uri", "shards"]).to_pylist():
-        for shard in row["shards"]:
-            by_shard[shard].append(row["raw_uri"])
-    return {shard: pa.array(uris) for shard, uris in sorted(by_shard.items())}
+def members(ledger: pa.Table) -> dict[str, pa.Array[Any]]:
+    """For each store shard, by name, the raw_uris of the files of the seen set that have records in it.
+
+    A shard may hold records of files that have changed or were pruned since: these are not named for it.
+    """
+    shards = ledger["shards"].combine_chunks()
+    names = shards.flatten().dictionary_encode()
+    codes = names.indices.to_numpy()
+    ends = np.cumsum(np.bincount(codes, minlength=len(names.dictionary)))
+    rows = np.split(shards.value_parent_indices().to_numpy()[np.argsort(codes, kind="stable")], ends)[:-1]
+    uris = ledger["raw_uri"].combine_chunks()  # taken for each shard: a slice would be sent to another process with the whole array
+    return dict(sorted((name, uris.take(pa.array(mine))) for name, mine in zip(names.dictionary.to_pylist(), rows, strict=True)))
 
 
 def vanished(ledger: pa.Table) -> pa.Array[Any]:
-    """Interim."""
-    import pyarrow.compute as pc
+    """The raw_uris of the files that are gone and whose records are kept."""
+    return ledger["raw_uri"].filter(pc.equal(ledger["raw_state"], "vanished")).combine_chunks()
 
-    return ledger.filter(pc.equal(ledger["raw_state"], "vanished"))["raw_uri"].combine_chunks()
+
+def _taken(uris: pa.Array[Any], mask: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(uris.filter(pa.array(mask)).to_pylist())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from tasks import terms
 
 SHOWN = 200  # rows of a list; the tables have the rest
 LONGEST = 300  # code points of a passage
@@ -29,18 +33,21 @@ nav a { margin-right: 1rem } @media (max-width: 40rem) { body { padding: 1rem } 
 
 def counts(snapshot: Path, files: int, records: int) -> dict[str, Any]:
     """How many records went which way: the funnel, from the decisions of a snapshot."""
-    decided = pq.read_table(snapshot / "decisions", columns=["outcome", "stage", "reason", "relation"])
+    decided: Counter[tuple[str | None, ...]] = Counter()
+    columns = ["outcome", "stage", "reason", "relation"]
+    for rows in _read(snapshot, ("decisions",), columns):
+        for group in rows.group_by(columns).aggregate([([], "count_all")]).to_pylist():
+            decided[tuple(group[name] for name in columns)] += group["count_all"]
     quarantined: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    outcomes = dict(_tally(decided, "outcome"))
-    for row in _grouped(decided, "quarantined", ["stage", "reason"]):
-        quarantined[row["stage"]][row["reason"]] = row["count"]
+    for (stage, reason), number in _most(decided, "quarantined", 1, 2):
+        quarantined[stage][reason] = number
     order = ("ingest", "repair", "strip", "check", "match")
     return {
         "files": files,
         "records": records,
         "quarantined": dict(sorted(quarantined.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))),
-        "duplicates": {row["relation"]: row["count"] for row in _grouped(decided, "duplicate", ["relation"])},
-        "kept": outcomes.get("kept", 0),
+        "duplicates": {relation: number for (relation,), number in _most(decided, "duplicate", 3)},
+        "kept": sum(number for (outcome, *_), number in decided.items() if outcome == "kept"),
     }
 
 
@@ -52,7 +59,7 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
         "<a href=#quarantine>Quarantine</a><a href=../data_docs/index.html>Expectations</a></nav>",
         _funnel(manifest["counts"]),
         _section("gates", "Gates", _gates(manifest["gate"]["results"])),
-        _section("duplicates", "Duplicates and the stories they repeat", _duplicates(snapshot)),
+        _section("duplicates", "Duplicates and the stories they repeat", _duplicates(snapshot, manifest["counts"]["duplicates"])),
         _section("removed", "Removed lines, most frequent first", _removed(snapshot)),
         _section("repairs", "Encoding repairs, most frequent first", _repairs(snapshot)),
         _section("quarantine", "Quarantine", _quarantine(snapshot)),
@@ -82,7 +89,7 @@ def _gates(results: Sequence[Mapping[str, Any]]) -> str:
     return _table(("", "Found"), [(result["status"], result["message"]) for result in results])
 
 
-def _duplicates(snapshot: Path) -> str:
+def _duplicates(snapshot: Path, relations: Mapping[str, int]) -> str:
     columns = [
         "story_id",
         "raw_id",
@@ -95,17 +102,14 @@ def _duplicates(snapshot: Path) -> str:
         "evidence",
         "reason",
     ]
-    found = pq.read_table(snapshot / "decisions", columns=columns, filters=pc.field("outcome") == "duplicate")
-    if not len(found):
+    if not relations:
         return "<p>None.</p>"
-    shown = found.slice(0, SHOWN).to_pylist()
-    ids = {row["story_id"] for row in shown} | {row["duplicate_of"] for row in shown}
-    names = {}
-    for table in ("stories", "duplicates"):
-        for row in pq.read_table(
-            snapshot / table, columns=["story_id", "raw_id", "source", "title"], filters=pc.field("story_id").isin(list(ids))
-        ).to_pylist():
-            names[row["story_id"]] = " \u00b7 ".join(part for part in (row["title"] or row["raw_id"], row["source"]) if part)
+    shown: list[dict[str, Any]] = []
+    for path in _files(snapshot, ("decisions",)):
+        shown += _rows(path, "outcome", ["duplicate"], columns, SHOWN - len(shown))
+        if len(shown) == SHOWN:
+            break
+    names = _names(snapshot, {row["story_id"] for row in shown} | {row["duplicate_of"] for row in shown})
     parts = []
     for row in shown:
         scores = f"probability {row['probability']:.2f}, shingles {row['jaccard']:.2f}, rare words {row['weighted_jaccard']:.2f}, coverage {row['coverage']:.2f}"
@@ -115,46 +119,109 @@ def _duplicates(snapshot: Path) -> str:
             f"<small>of</small> {_text(names.get(row['duplicate_of'], row['duplicate_of']))}</summary>"
             f"<p class=faint>{_text(scores)}; kept the other because: {_text(row['reason'])}</p>{_table(('This one', 'The kept story'), passages)}</details>"
         )
-    return "".join(parts) + _more(len(found))
+    return "".join(parts) + _more(sum(relations.values()))
+
+
+def _names(snapshot: Path, ids: set[str]) -> dict[str, str]:
+    """Headline and outlet of stories, by id."""
+    names: dict[str, str] = {}
+    for path in _files(snapshot, ("stories", "duplicates")):
+        for row in _rows(path, "story_id", sorted(ids), ["story_id", "raw_id", "source", "title"], len(ids)):
+            names[row["story_id"]] = " \u00b7 ".join(part for part in (row["title"] or row["raw_id"], row["source"]) if part)
+        if len(names) == len(ids):
+            break
+    return names
 
 
 def _removed(snapshot: Path) -> str:
-    lines: Counter[tuple[str, str]] = Counter()
-    for table in ("stories", "duplicates"):
-        flat = pc.list_flatten(pq.read_table(snapshot / table, columns=["removed"])["removed"])
-        pairs = pa.table({"rule": pc.struct_field(flat, "rule"), "text": pc.struct_field(flat, "text")})
-        for row in pairs.group_by(["rule", "text"]).aggregate([([], "count_all")]).to_pylist():
-            lines[row["rule"], row["text"]] += row["count_all"]
-    rows = sorted(lines.items(), key=lambda item: (-item[1], item[0]))
-    return _table(("Times", "Rule", "Line"), [(f"{n:,}", rule, _short(text)) for (rule, text), n in rows[:SHOWN]]) + _more(len(rows))
+    rows, number = _frequent(snapshot, "removed", ("rule", "text"))
+    return _table(("Times", "Rule", "Line"), [(f"{n:,}", rule, _short(text)) for n, (rule, text) in rows]) + _more(number)
 
 
 def _repairs(snapshot: Path) -> str:
-    edits: Counter[tuple[str, str, str]] = Counter()
-    for table in ("stories", "duplicates"):
-        for edit in pc.list_flatten(pq.read_table(snapshot / table, columns=["repairs"])["repairs"]).to_pylist():
-            edits[edit["before"], edit["after"], edit["fix"]] += 1
-    rows = sorted(edits.items(), key=lambda item: (-item[1], item[0]))
-    listed = [(f"{n:,}", _short(before), _short(after), fix) for (before, after, fix), n in rows[:SHOWN]]
-    return _table(("Times", "Before", "After", "How"), listed) + _more(len(rows))
+    rows, number = _frequent(snapshot, "repairs", ("before", "after", "fix"))
+    listed = [(f"{n:,}", _short(before), _short(after), fix) for n, (before, after, fix) in rows]
+    return _table(("Times", "Before", "After", "How"), listed) + _more(number)
 
 
 def _quarantine(snapshot: Path) -> str:
-    rows = pq.read_table(snapshot / "quarantine", columns=["raw_uri", "place", "stage", "reason", "detail"]).to_pylist()
-    rows.sort(key=lambda row: (row["stage"], row["reason"], row["raw_uri"], row["place"]))
-    listed = [(f"{row['raw_uri']}, {row['place']}", row["stage"], row["reason"], row["detail"] or "") for row in rows[:SHOWN]]
-    return _table(("Where", "Stage", "Reason", "Detail"), listed) + _more(len(rows))
+    order = ["stage", "reason", "raw_uri", "place"]
+    number = 0
+    first: list[dict[str, Any]] = []
+    for rows in _read(snapshot, ("quarantine",), [*order, "detail"]):
+        number += len(rows)
+        shown = pc.sort_indices(rows, [(name, "ascending") for name in order])[:SHOWN]
+        first = sorted([*first, *rows.take(shown).to_pylist()], key=lambda row: [row[name] for name in order])[:SHOWN]
+    listed = [(f"{row['raw_uri']}, {row['place']}", row["stage"], row["reason"], row["detail"] or "") for row in first]
+    return _table(("Where", "Stage", "Reason", "Detail"), listed) + _more(number)
 
 
-def _grouped(decided: pa.Table, outcome: str, names: list[str]) -> list[dict[str, Any]]:
-    """Counts of the rows of an outcome by the named columns, most first."""
-    rows = decided.filter(pc.equal(decided["outcome"], outcome)).group_by(names).aggregate([([], "count_all")]).to_pylist()
-    rows.sort(key=lambda row: (-row["count_all"], *(str(row[name]) for name in names)))
-    return [row | {"count": row["count_all"]} for row in rows]
+# ---- reading, a file at a time ----------------------------------------------------------------------------------------
 
 
-def _tally(table: pa.Table, name: str) -> Iterable[tuple[str, int]]:
-    return ((pair["values"], pair["counts"]) for pair in pc.value_counts(table[name]).to_pylist())
+def _files(snapshot: Path, tables: Sequence[str]) -> Iterator[Path]:
+    return (path for table in tables for path in sorted((snapshot / table).glob("*.parquet")))
+
+
+def _read(snapshot: Path, tables: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+    return (pq.ParquetFile(path).read(columns=columns) for path in _files(snapshot, tables))
+
+
+def _rows(path: Path, column: str, values: Sequence[str], columns: list[str], most: int) -> list[dict[str, Any]]:
+    """The first rows of a file in which a column has one of the values; other columns are read only if there are any."""
+    file = pq.ParquetFile(path)
+    found = pc.indices_nonzero(pc.is_in(file.read(columns=[column])[column], value_set=pa.array(values, pa.string())))[:most]
+    rows: list[dict[str, Any]] = file.read(columns=columns).take(found).to_pylist() if len(found) else []
+    return rows
+
+
+def _frequent(snapshot: Path, column: str, names: tuple[str, ...]) -> tuple[list[tuple[int, tuple[str, ...]]], int]:
+    """The SHOWN most frequent items of a list column of stories and duplicates, and how many distinct ones there are.
+
+    Items are told apart by the named fields and counted by digest, 16 bytes for each distinct one of a file; texts are read
+    once more, of as few files as have all that is shown.
+    """
+    from tasks.kernels.digests import distinct, summed, within
+
+    counted = [distinct(keys) for keys, _ in _items(snapshot, column, names)]
+    keys, times = summed(*(np.concatenate(arrays) for arrays in zip(*counted, strict=True)))
+    shown = np.lexsort((keys, -times))[:SHOWN]
+    wanted = np.sort(keys[shown])
+    texts: dict[int, tuple[str, ...]] = {}
+    for found, items in _items(snapshot, column, names):
+        if len(texts) == len(wanted):
+            break
+        places = np.flatnonzero(within(found, wanted))
+        _, first = np.unique(found[places], return_index=True)
+        for place in places[first].tolist():
+            texts[int(found[place])] = tuple(field[place].as_py() for field in items)
+    rows = [(int(n), texts[int(key)]) for key, n in zip(keys[shown], times[shown], strict=True)]
+    return sorted(rows, key=lambda row: (-row[0], row[1])), len(keys)
+
+
+def _items(snapshot: Path, column: str, names: tuple[str, ...]) -> Iterator[tuple[npt.NDArray[np.uint64], list[pa.ChunkedArray[Any]]]]:
+    """For each file the items of a list column: a digest of their named fields, and these."""
+    from tasks.kernels.digests import digest
+
+    for rows in _read(snapshot, ("stories", "duplicates"), [f"{column}.list.element.{name}" for name in names]):
+        items = pc.list_flatten(rows[column])
+        fields = [pc.struct_field(items, name) for name in names]
+        keys = np.zeros(len(items), np.uint64)
+        for field in fields:
+            keys = keys * np.uint64(0x9E3779B97F4A7C15) + digest(*terms.buffers(field))
+        yield keys, fields
+
+
+def _most(decided: Mapping[tuple[str | None, ...], int], outcome: str, *places: int) -> list[tuple[tuple[Any, ...], int]]:
+    """Counts of the decisions of an outcome by some of their columns, most first."""
+    counted: Counter[tuple[Any, ...]] = Counter()
+    for decision, number in decided.items():
+        if decision[0] == outcome:
+            counted[tuple(decision[place] for place in places)] += number
+    return sorted(counted.items(), key=lambda item: (-item[1], *map(str, item[0])))
+
+
+# ---- the page ---------------------------------------------------------------------------------------------------------
 
 
 def _section(anchor: str, title: str, content: str) -> str:

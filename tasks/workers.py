@@ -15,20 +15,19 @@ from tasks import boilerplate, files, fingerprint, index, ingest, repair, report
 
 
 def work(
-    store_shard: Path, uris: Sequence[str] | None, folder: Path, shard: str, knobs: settings.Settings, expectations: Path | None
+    store_shard: Path, uris: Sequence[str], folder: Path, shard: str, knobs: settings.Settings, expectations: Path | None
 ) -> tuple[str, dict[str, Any]]:
     """All local stages on one shard of the store: from raw bytes to a worked shard of the index.
 
     Args:
-        uris: the raw files whose records are of the seen set; None: all in the shard.
+        uris: the raw files whose records are of the seen set.
         folder, shard: where the worked shard goes, and its name.
 
     Returns:
         the name, and what check counted (validate.Counts as JSON).
     """
     records = files.read_table(store_shard)
-    if uris is not None:
-        records = records.filter(pc.is_in(records["raw_uri"], value_set=pa.array(uris, pa.string())))
+    records = records.filter(pc.is_in(records["raw_uri"], value_set=pa.array(uris, pa.string())))
     states = dict.fromkeys(records["raw_uri"].unique().to_pylist(), "present")
     table = ingest.parse(records, knobs.ingest, states)
     del records
@@ -69,7 +68,7 @@ def judge(
         seen=seen,
         checks=checks,
         new_checks=validate.Counts.from_json(manifest["new_checks"]) if same_recipe else None,
-        parent_decisions=sorted((parent / "decisions").glob("*.parquet")) if parent else (),
+        parent_decisions=sorted((parent / "decisions").glob("*.parquet")) if parent and same_recipe else (),
     )
     before = validate.Aggregates.from_json(parent_manifest["aggregates"]) if parent else None
     stories, run = validate.load_suite("stories", expectations), validate.load_suite("run", expectations)

@@ -1,6 +1,7 @@
 """Kernels against plain Python: every one has an oracle that is too simple to be wrong."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks import terms
 from tasks.fingerprint import permutations
-from tasks.kernels import evidence, pairs, passages, reading, sketches
+from tasks.kernels import digests, evidence, pairs, passages, reading, sketches
 from tasks.kernels import terms as kernel
 
 SCRIPTS = (
@@ -363,3 +364,25 @@ def test_two_bands_of_the_ruler_share_one_sample_at_most() -> None:
     bands = [set(((j + sketches.RULER) % 256).tolist()) for j in range(256)]
     assert all(len(band) == len(sketches.RULER) for band in bands)
     assert max(len(bands[0] & band) for band in bands[1:]) == 1
+
+
+@given(st.lists(texts, max_size=8))
+def test_digests_are_fnv1a_finished(batch: list[str]) -> None:
+    def plain(text: str) -> int:
+        value = kernel.FNV_OFFSET
+        for byte in text.encode():
+            value = (value ^ byte) * kernel.FNV_PRIME % 2**64
+        for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+            value = (value ^ value >> 33) * factor % 2**64
+        return value ^ value >> 33
+
+    assert digests.digest(*terms.buffers(batch)).tolist() == [plain(text) for text in batch]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_size=4), st.lists(st.integers(0, 9), max_size=8))
+def test_digests_are_counted_and_found(parts: list[list[int]], known: list[int]) -> None:
+    counted = [digests.distinct(np.array(part, np.uint64)) for part in parts]
+    values, times = digests.summed(*(np.concatenate(arrays) for arrays in zip(*counted, strict=True)))
+    assert list(zip(values.tolist(), times.tolist(), strict=True)) == sorted(Counter(value for part in parts for value in part).items())
+    found = digests.within(np.array(parts[0], np.uint64), np.sort(np.array(known, np.uint64)))
+    assert found.tolist() == [value in known for value in parts[0]]

@@ -9,6 +9,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -454,13 +457,14 @@ def test_markup_share_sees_pages_scripts_and_json() -> None:
 
 
 def write_snapshot(folder: Path, decisions: list[dict[str, Any]], **tables: list[dict[str, Any]]) -> dict[str, list[Path]]:
-    """Parquet files of the four tables, the rows cut into two files each; columns not given are empty."""
+    """Parquet files of the four tables, named by their content, the rows cut into two files each; columns not given are empty."""
     files = {}
     for name, rows in {"decisions": decisions, **tables}.items():
         nullable = pa.schema([field.with_nullable(nullable=True) for field in schema.TABLES[name]])
-        files[name] = [folder / f"{name}-{part}.parquet" for part in range(2)]
-        for part, path in enumerate(files[name]):
-            pq.write_table(pa.Table.from_pylist(rows[part::2], nullable), path)
+        parts = [rows[part::2] for part in range(2)]
+        files[name] = [folder / f"{name}-{number}.{zlib.crc32(repr(part).encode()):08x}.parquet" for number, part in enumerate(parts)]
+        for part, path in zip(parts, files[name], strict=True):
+            pq.write_table(pa.Table.from_pylist(part, nullable), path)
     return files
 
 
@@ -549,6 +553,82 @@ def test_new_is_what_the_parent_did_not_decide_by_this_recipe(tmp_path: Path, re
     numbers = validate.aggregates(files, seen=5, checks=COUNTS, new_checks=fresh, parent_decisions=parent)
     assert (numbers.new_stories, numbers.new_duplicates, numbers.new_quarantined) == new
     assert (numbers.new_characters, numbers.characters, numbers.new_boilerplate_checked) == (10, 900, 0)
+
+
+def test_a_file_that_both_snapshots_have_is_not_read_to_tell_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names end in the content's hash: what has the same name is the same, wherever it lies."""
+    tables = snapshot()
+    (tmp_path / "parent").mkdir()
+    parent = write_snapshot(tmp_path / "parent", **tables)
+    tables["decisions"][4] |= {"recipe": "r2"}  # in the first of the two files
+    files = write_snapshot(tmp_path, **tables)
+    read: list[Path] = []
+    whole = pq.ParquetFile
+
+    def noted(path: Path) -> Any:
+        read.append(path)
+        return whole(path)
+
+    monkeypatch.setattr(pq, "ParquetFile", noted)
+    numbers = validate.aggregates(files, seen=5, checks=COUNTS, parent_decisions=parent["decisions"])
+    assert (numbers.new_stories, numbers.new_duplicates, numbers.new_quarantined) == (1, 0, 1)
+    assert [path for path in read if path.parent.name == "parent"] == parent["decisions"][:1]
+
+
+ids = st.sampled_from("abcdef")
+decisions = st.lists(
+    st.fixed_dictionaries(
+        {
+            "story_id": ids,
+            "outcome": st.sampled_from(["kept", "duplicate", "quarantined"]),
+            "duplicate_of": st.none() | ids,
+            "cluster_id": st.none() | ids,
+            "recipe": st.sampled_from(["r1", "r2"]),
+        }
+    ),
+    max_size=8,
+)
+placed = st.lists(st.fixed_dictionaries({"story_id": ids, "copies": st.none() | st.integers(1, 3)}), max_size=5)
+
+
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # files are written
+@given(decisions, st.tuples(placed, placed, placed), decisions)
+def test_any_damage_is_counted_as_plain_python_counts_it(
+    decided: list[dict[str, Any]], tables: tuple[list[dict[str, Any]], ...], before: list[dict[str, Any]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (parent := Path(folder) / "parent").mkdir()
+        stories, duplicates, quarantine = ([{"story_id": row["story_id"]} for row in rows] for rows in tables)
+        written = {"stories": tables[0], "duplicates": duplicates, "quarantine": quarantine}
+        numbers = validate.aggregates(
+            write_snapshot(Path(folder), decided, **written),
+            seen=4,
+            checks=COUNTS,
+            parent_decisions=write_snapshot(parent, before)["decisions"],
+        )
+    of = {name: [row for row in decided if row["outcome"] == name] for name in ("kept", "duplicate", "quarantined")}
+    gap = abs(4 - len(decided))
+    for rows, there in zip((stories, duplicates, quarantine), of.values(), strict=True):
+        left, right = [row["story_id"] for row in rows], [row["story_id"] for row in there]
+        gap += len(left) + len(right) - 2 * len(set(left) & set(right))
+    kept = {row["story_id"] for row in of["kept"]}
+    clusters = Counter(row["cluster_id"] for row in decided if row["cluster_id"])
+    assert numbers.conservation_gap == gap
+    assert numbers.duplicate_ids == len(decided) - len({row["story_id"] for row in decided})
+    assert numbers.dangling_duplicates == sum(row["duplicate_of"] not in kept for row in of["duplicate"])
+    assert numbers.stray_clusters == sum(row["cluster_id"] != row["story_id"] for row in of["kept"]) + sum(
+        row["cluster_id"] is None or row["cluster_id"] != row["duplicate_of"] for row in of["duplicate"]
+    )
+    assert numbers.copies_gap == abs(sum(row["copies"] or 0 for row in tables[0]) - len(of["kept"]) - len(of["duplicate"]))
+    assert numbers.largest_cluster == max(clusters.values(), default=0)
+    assert (numbers.decisions, numbers.kept, numbers.duplicates, numbers.quarantined) == (len(decided), *map(len, of.values()))
+    known = {(row["story_id"], row["recipe"]) for row in before}
+    new = [row["outcome"] for row in decided if (row["story_id"], row["recipe"]) not in known]
+    assert (numbers.new_stories, numbers.new_duplicates, numbers.new_quarantined) == (
+        len(new),
+        new.count("duplicate"),
+        new.count("quarantined"),
+    )
 
 
 def test_aggregates_survive_the_manifest_and_older_and_newer_ones() -> None:

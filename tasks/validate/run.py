@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks import schema, settings
+from tasks import schema, settings, terms
 from tasks.validate import engine
 from tasks.validate.measures import AGGREGATE_COLUMNS
 from tasks.validate.rows import Counts
@@ -21,6 +23,10 @@ from tasks.validate.suites import Rule, Suite
 BOILERPLATE = "text_has_no_boilerplate_lines"
 MOJIBAKE = "text_has_no_mojibake"
 
+OUTCOMES = ("kept", "duplicate", "quarantined")
+
+Number = TypeVar("Number", np.uint64, np.int8)
+Digests = npt.NDArray[np.uint64]
 Status = Literal["passed", "failed", "warned", "accepted", "not compared"]
 
 
@@ -107,49 +113,47 @@ def aggregates(
 ) -> Aggregates:
     """The numbers of a written snapshot, read back from its Parquet files: what is published is what is judged.
 
-    Columns of ids alone are read, one or two at a time: some 100 bytes a record are held at once.
+    Columns of ids alone are read, a file at a time, and kept as 64-bit digests (`kernels.digests`): some 30 bytes a record are held.
 
     Args:
         snapshot: the files of `stories`, `duplicates`, `quarantine` and `decisions`.
         seen: records of the seen set, counted without the decisions (from the ledger or the shards).
         checks: the sum of all shards' counts.
         new_checks: the sum over the shards that the parent snapshot did not have; None when all are new.
-        parent_decisions: decision files of the parent snapshot, none on a first run.
+        parent_decisions: decision files of the parent snapshot, none on a first run. Names of files end in their content's
+            hash: those that both snapshots have are the same and not read to tell what is new.
     """
-    decided = _read(snapshot["decisions"], ["story_id", "outcome", "recipe"])
-    ids, outcome = decided["story_id"], decided["outcome"]
-    by_outcome = {name: ids.filter(pc.equal(outcome, name)) for name in ("kept", "duplicate", "quarantined")}
-    gap = abs(seen - len(ids))
-    for table, name in (("stories", "kept"), ("duplicates", "duplicate"), ("quarantine", "quarantined")):
-        gap += _misplaced(_read(snapshot[table], ["story_id"])["story_id"], by_outcome[name])
-    new = _new(decided, parent_decisions)
-    del decided
-    new_outcome = outcome.filter(new)
-    links = _read(snapshot["decisions"], ["story_id", "outcome", "duplicate_of", "cluster_id"])
-    dangling, stray, largest = _links(links, by_outcome["kept"])
-    curated = len(by_outcome["kept"]) + len(by_outcome["duplicate"])
-    copies = pc.sum(_read(snapshot["stories"], ["copies"])["copies"]).as_py() or 0
+    from tasks.kernels.digests import distinct, within
+
+    decided = _decided(snapshot["decisions"])
+    by_outcome = [np.sort(decided.ids[decided.outcomes == code]) for code in range(len(OUTCOMES))]
+    gap = abs(seen - len(decided.ids))
+    for table, ids in zip(("stories", "duplicates", "quarantine"), by_outcome, strict=True):
+        gap += _misplaced(_digests(snapshot[table], "story_id"), ids)
+    new = _new(snapshot["decisions"], parent_decisions) if parent_decisions else decided.outcomes
+    kept, duplicates, quarantined = (len(ids) for ids in by_outcome)
+    copies = sum(pc.sum(rows["copies"]).as_py() or 0 for rows in _read(snapshot["stories"], ["copies"]))
     fresh = checks if new_checks is None else new_checks
     return Aggregates(
         seen=seen,
-        decisions=len(ids),
-        kept=len(by_outcome["kept"]),
-        duplicates=len(by_outcome["duplicate"]),
-        quarantined=len(by_outcome["quarantined"]),
+        decisions=len(decided.ids),
+        kept=kept,
+        duplicates=duplicates,
+        quarantined=quarantined,
         conservation_gap=gap,
-        duplicate_ids=len(ids) - pc.count_distinct(ids).as_py(),
-        dangling_duplicates=dangling,
-        stray_clusters=stray,
-        copies_gap=abs(copies - curated),
-        largest_cluster=largest,
+        duplicate_ids=len(decided.ids) - len(distinct(decided.ids)[0]),
+        dangling_duplicates=duplicates - int(within(decided.repeated, by_outcome[0]).sum()),
+        stray_clusters=decided.stray,
+        copies_gap=abs(copies - kept - duplicates),
+        largest_cluster=int(distinct(decided.clusters)[1].max(initial=0)),
         checked=checks.rows,
         characters=checks.characters,
         characters_removed=checks.removed,
         **_residue("boilerplate", BOILERPLATE, checks, fresh),
         **_residue("mojibake", MOJIBAKE, checks, fresh),
-        new_stories=len(new_outcome),
-        new_duplicates=_total(pc.equal(new_outcome, "duplicate")),
-        new_quarantined=_total(pc.equal(new_outcome, "quarantined")),
+        new_stories=len(new),
+        new_duplicates=_count(new, "duplicate"),
+        new_quarantined=_count(new, "quarantined"),
         new_characters=fresh.characters,
         new_characters_removed=fresh.removed,
     )
@@ -281,38 +285,92 @@ def _number(value: float | None) -> str:
     return f"{int(value):,}" if value == int(value) else f"{value:.3g}"
 
 
-def _read(paths: Sequence[Path | str], columns: list[str]) -> pa.Table:
-    """These columns of all the files, as the schema has them; null rules are not looked at, damage is what the gate is there to find."""
+@dataclass(frozen=True)
+class _Decided:
+    """The decisions in numbers; ids are digests.
+
+    ids: uint64[n] of all rows, outcomes: int8[n] of all rows, places in OUTCOMES. repeated: uint64, the duplicate_of of
+    duplicates; clusters: uint64, the cluster_id of all rows; both without nulls. stray: see Aggregates.stray_clusters.
+    """
+
+    ids: Digests
+    outcomes: npt.NDArray[np.int8]
+    repeated: Digests
+    clusters: Digests
+    stray: int
+
+
+def _decided(paths: Sequence[Path | str]) -> _Decided:
+    parts: list[_Decided] = []
+    for rows in _read(paths, ["story_id", "outcome", "duplicate_of", "cluster_id"]):
+        outcomes = _outcomes(rows)
+        ids, repeated, clusters = (_digest(rows[name]) for name in ("story_id", "duplicate_of", "cluster_id"))
+        repeats, clustered = (rows[name].is_valid().to_numpy() for name in ("duplicate_of", "cluster_id"))
+        kept, duplicate = (outcomes == OUTCOMES.index(name) for name in ("kept", "duplicate"))
+        right = clustered & (kept & (clusters == ids) | duplicate & repeats & (clusters == repeated))
+        stray = int(((kept | duplicate) & ~right).sum())
+        parts.append(_Decided(ids, outcomes, repeated[duplicate & repeats], clusters[clustered], stray))
+    return _Decided(
+        ids=_joined(np.uint64, (part.ids for part in parts)),
+        outcomes=_joined(np.int8, (part.outcomes for part in parts)),
+        repeated=_joined(np.uint64, (part.repeated for part in parts)),
+        clusters=_joined(np.uint64, (part.clusters for part in parts)),
+        stray=sum(part.stray for part in parts),
+    )
+
+
+def _new(paths: Sequence[Path | str], parents: Sequence[Path | str]) -> npt.NDArray[np.int8]:
+    """Outcomes, as _outcomes has them, of the decisions that the parent did not make by the same recipe."""
+    from tasks.kernels.digests import within
+
+    mine, theirs = ({Path(path).name: path for path in files} for files in (paths, parents))
+    gone = [path for name, path in theirs.items() if name not in mine]
+    known = np.sort(_joined(np.uint64, (_by_recipe(rows) for rows in _read(gone, ["story_id", "recipe"]))))
+    came = _read([path for name, path in mine.items() if name not in theirs], ["story_id", "outcome", "recipe"])
+    return _joined(np.int8, (_outcomes(rows)[~within(_by_recipe(rows), known)] for rows in came))
+
+
+def _read(paths: Sequence[Path | str], columns: list[str]) -> Iterator[pa.Table]:
+    """These columns of one file after the other, as the schema has them; null rules are not looked at, damage is what the gate is to find."""
     wanted = pa.schema([(name, schema.COLUMNS[name].type) for name in columns])
-    tables = [pq.read_table(path, columns=columns, partitioning=None).cast(wanted) for path in paths]
-    return pa.concat_tables(tables) if tables else wanted.empty_table()
+    for path in paths:
+        yield pq.ParquetFile(path).read(columns=columns).cast(wanted)
 
 
-def _misplaced(rows: Any, decided: Any) -> int:
-    """Size of the symmetric difference of a table's rows and the decisions that speak of it; repeated rows count too."""
-    right = pc.count_distinct(rows.filter(pc.is_in(rows, value_set=decided.combine_chunks()))).as_py()
-    return int(len(rows) + len(decided) - 2 * right)
+def _digests(paths: Sequence[Path | str], name: str) -> Digests:
+    return _joined(np.uint64, (_digest(rows[name]) for rows in _read(paths, [name])))
 
 
-def _new(decided: pa.Table, parent_decisions: Sequence[Path | str]) -> Any:
-    """Mask of the decisions that the parent did not make by the same recipe."""
-    if not parent_decisions:
-        return pc.is_valid(decided["story_id"])
-    parent = _read(parent_decisions, ["story_id", "recipe"])
-    keys = [pc.binary_join_element_wise(table["story_id"], table["recipe"], "/") for table in (decided, parent)]
-    return pc.invert(pc.is_in(keys[0], value_set=keys[1].combine_chunks()))
+def _joined(kind: type[Number], parts: Iterable[npt.NDArray[Number]]) -> npt.NDArray[Number]:
+    return np.concatenate([np.empty(0, kind), *parts])
 
 
-def _links(decided: pa.Table, kept: Any) -> tuple[int, int, int]:
-    """Dangling duplicates, rows in a wrong cluster, records in the largest cluster."""
-    kept_ids = kept.combine_chunks()
-    repeats = decided.filter(pc.equal(decided["outcome"], "duplicate"))
-    dangling = len(repeats) - _total(pc.is_in(repeats["duplicate_of"], value_set=kept_ids))
-    own = decided.filter(pc.equal(decided["outcome"], "kept"))
-    stray = own.num_rows - _total(pc.equal(own["cluster_id"], own["story_id"]))
-    stray += repeats.num_rows - _total(pc.equal(repeats["cluster_id"], repeats["duplicate_of"]))
-    sizes = pc.value_counts(decided["cluster_id"].drop_null())
-    return dangling, stray, pc.max(pc.struct_field(sizes, "counts")).as_py() or 0 if len(sizes) else 0
+def _digest(column: Any) -> Digests:
+    """uint64[n] of n strings; a null has that of the empty string."""
+    from tasks.kernels.digests import digest
+
+    return digest(*terms.buffers(column))
+
+
+def _by_recipe(rows: pa.Table) -> Digests:
+    return _digest(pc.binary_join_element_wise(rows["story_id"], rows["recipe"], "/"))
+
+
+def _outcomes(rows: pa.Table) -> npt.NDArray[np.int8]:
+    """Place in OUTCOMES of each row's outcome, -1 for others."""
+    places: npt.NDArray[np.int8] = pc.index_in(rows["outcome"], value_set=pa.array(OUTCOMES)).fill_null(-1).cast(pa.int8()).to_numpy()
+    return places
+
+
+def _count(outcomes: npt.NDArray[np.int8], name: str) -> int:
+    return int((outcomes == OUTCOMES.index(name)).sum())
+
+
+def _misplaced(rows: Digests, decided: Digests) -> int:
+    """Size of the symmetric difference of a table's rows and the decisions that speak of it, sorted; repeated rows count too."""
+    from tasks.kernels.digests import distinct, within
+
+    return len(rows) + len(decided) - 2 * int(within(distinct(rows)[0], decided).sum())
 
 
 def _residue(kind: str, expectation: str, checks: Counts, fresh: Counts) -> dict[str, int]:
@@ -322,7 +380,3 @@ def _residue(kind: str, expectation: str, checks: Counts, fresh: Counts) -> dict
         numbers[f"{prefix}{kind}_checked"] = count.evaluated if count else 0
         numbers[f"{prefix}{kind}_left"] = count.failed if count else 0
     return numbers
-
-
-def _total(mask: Any) -> int:
-    return pc.sum(mask).as_py() or 0
