@@ -50,7 +50,7 @@ class Source:
         import zstandard
 
         try:
-            with Path(self.file.path).open("rb", buffering=0) as raw:
+            with io.FileIO(self.file.path) as raw:
                 passing = _Hashed(raw)
                 try:
                     yield _unpacked(io.BufferedReader(cast(Any, passing), BUFFER_BYTES), self.file.packing)
