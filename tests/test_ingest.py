@@ -293,6 +293,20 @@ def test_hard_wrapped_text_is_joined() -> None:
     assert paragraphs(menu) == menu
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\v", "\f", "\u2028", "\u2029"])
+def test_lines_end_in_many_ways(end: str) -> None:
+    assert paragraphs(f"One.{end}{end}Two.{end} \u3000{end}Three\x1c, \x85 and four.") == "One.\nTwo.\nThree\x1c, \x85 and four."
+
+
+def test_a_line_of_spaces_without_and_with_width_is_blank() -> None:
+    lines = [
+        "The council voted on Monday to close the old swing bridge",
+        "\u200b\xa0",
+        "while engineers replace all of its worn bearings at last",
+    ]
+    assert paragraphs("\n".join(lines)) == f"{lines[0]}\n{lines[2]}"
+
+
 @given(st.text(max_size=400))
 def test_paragraphs_has_no_blank_lines_and_loses_no_word(text: str) -> None:
     found = paragraphs(text)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from test_ingest import ingested
 
 from tasks import ingest
-from tasks.ingest.read import records
+from tasks.ingest.read import Source, records
 from tasks.ingest.record import Record
 from tasks.ingest.warc import unchunked
 
@@ -78,7 +78,7 @@ def read(raw: Path, data: bytes, name: str = "a.warc", most: int = 1_000_000) ->
     (raw / name).write_bytes(data)
     found = ingest.raw_file(raw / name, raw)
     assert found
-    return list(records(found, most))
+    return list(records(Source(found), most))
 
 
 def outcomes(found: Iterable[Record]) -> list[str]:

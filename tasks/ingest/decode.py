@@ -53,6 +53,7 @@ _ODD = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
 _USUAL_CHARSET = re.compile("cp125\\d|cp874|cp932|cp949|gb18030|big5hkscs|euc_jp|koi8-u|iso8859-(?:[25678]|15)")
 _MARKUP = re.compile(rb"<[^<>]{0,2000}>|\n")
 _C1 = re.compile("[\x80-\x84\x86-\x9f]")  # U+0085 is a line end on mainframes
+_MARKS = tuple(mark for mark, _ in BOMS)
 NO_TEXT = "the bytes are no text in any charset"
 _ASCII = bytes(range(128))
 _NO_CONTROLS = bytes([*range(9, 14), *range(32, 256)])
@@ -86,17 +87,17 @@ def decode(data: bytes, *declared: str | None) -> str:
     Raises:
         NotTextError: the bytes are binary, or hold NUL.
     """
-    for mark, charset in BOMS:
-        if data.startswith(mark):
-            return data.decode(charset, "replace")
+    if data.startswith(_MARKS):
+        return data.decode(next(charset for mark, charset in BOMS if data.startswith(mark)), "replace")
     if b"\0" in data:
         text = _wide(data)
         if text is None:
             raise NotTextError(*(("nul_bytes", "the text holds NUL bytes") if _strictly(data, "utf-8") else ("binary", NO_TEXT)))
         return text
     text = _strictly(data, "utf-8")
-    if text is not None and not data.translate(None, _NO_CONTROLS) and b"\xef\xbf\xbd" not in data:
-        return _escaped(data, declared) or text if b"~{" in data else text
+    if text is not None and "\ufffd" not in text and not data.translate(None, _NO_CONTROLS):
+        # one sign is looked for 20 times as fast as two
+        return _escaped(data, declared) or text if b"~" in data and b"~{" in data else text
     if text is None or b"\x1b$" in data or b"~{" in data:
         text = _escaped(data, declared) or text or _mostly_utf8(data) or _in_charset(data, declared)
     if _is_binary(text) and (text := _wide(data) or "") == "":

@@ -22,19 +22,53 @@ from tasks.ingest.walk import RawFile
 if TYPE_CHECKING:
     import zstandard
 
+BUFFER_BYTES = 1 << 16
+CHARSET_BYTES = 4096  # at the head of a file, in which its charset is looked for
 ZSTD_STEP = 1024  # bytes unpacked at a time: 33 MB at the worst
 DICTIONARY_FRAME = (0x184D2A5D).to_bytes(4, "little")
 MOST_DICTIONARY = 1 << 24  # bytes
 MOST_NESTED = 200  # no story needs more levels of JSON; Python's own parser ends near 1,000
 
 
-def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
+class Source:
+    """A raw file on its way through a reader: unpacked, and hashed as it passes, so that it is read once.
+
+    `sha256`: of the file's own bytes, known when the reader has ended; None when they cannot be read.
+    """
+
+    def __init__(self, file: RawFile) -> None:
+        self.file = file
+        self.sha256: str | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """The unpacked bytes, front to back. What the reader leaves is read at the end, for the hash.
+
+        Raises:
+            UnreadableError: the file cannot be opened, or what is read from it turns out to be damaged.
+        """
+        import zstandard
+
+        try:
+            with io.FileIO(self.file.path) as raw:
+                passing = _Hashed(raw)
+                try:
+                    yield _unpacked(io.BufferedReader(cast(Any, passing), BUFFER_BYTES), self.file.packing)
+                finally:
+                    self.sha256 = passing.sha256()
+        except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+            raise UnreadableError("damaged_archive", f"{self.file.packing[1:]} data cannot be unpacked: {error}") from error
+        except OSError as error:
+            raise UnreadableError("unreadable", f"the file cannot be read: {error.strerror or error}") from error
+
+
+def records(source: Source, max_bytes: int) -> Iterator[Record]:
     """The records of a file in order. What cannot be read comes last, as one record of kind `file`."""
     count = 0
     try:
-        if file.fault:
-            raise UnreadableError(*file.fault)
-        for record in _READERS[file.format](file, max_bytes):
+        if source.file.fault:
+            raise UnreadableError(*source.file.fault)
+        for record in _READERS[source.file.format](source, max_bytes):
             count += record.kind != "skipped"
             yield record
         if not count:
@@ -46,42 +80,42 @@ def records(file: RawFile, max_bytes: int) -> Iterator[Record]:
         yield Record(rest, "none", b"", None, "file", error.reason, str(error))
 
 
-def file_sha256(path: str) -> str | None:
-    """SHA-256 of a file, None when it cannot be read."""
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None
+class _Hashed(io.RawIOBase):
+    """The bytes of a file, hashed as they are read."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw, self._digest = raw, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._raw.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:size])
+        return size
+
+    def sha256(self) -> str | None:
+        """SHA-256 of the file, what was not read so far included; None when it cannot be read."""
+        try:
+            while data := self._raw.read(1 << 20):
+                self._digest.update(data)
+        except OSError:
+            return None
+        return self._digest.hexdigest()
 
 
-@contextmanager
-def _opened(file: RawFile) -> Iterator[BinaryIO]:
-    """The unpacked bytes of a file.
-
-    Raises:
-        UnreadableError: the file cannot be opened, or what is read from it turns out to be damaged.
-    """
-    import zstandard
-
-    try:
-        with Path(file.path).open("rb") as raw:
-            if file.packing == ".gz":
-                yield cast(BinaryIO, gzip.GzipFile(fileobj=raw))  # buffers by itself: one more buffer loses the last good lines
-            elif file.packing == ".zst":
-                yield cast(BinaryIO, io.BufferedReader(cast(Any, _Unzstd(raw))))
-            else:
-                yield raw
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-        raise UnreadableError("damaged_archive", f"{file.packing[1:]} data cannot be unpacked: {error}") from error
-    except OSError as error:
-        raise UnreadableError("unreadable", f"the file cannot be read: {error.strerror or error}") from error
+def _unpacked(packed: io.BufferedReader, packing: str) -> BinaryIO:
+    if packing == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=packed))  # buffers by itself: one more buffer loses the last good lines
+    if packing == ".zst":
+        return cast(BinaryIO, io.BufferedReader(cast(Any, _Unzstd(packed))))
+    return packed
 
 
 class _Unzstd(io.RawIOBase):
     """The unpacked bytes of zstd frames. (zstandard's own stream_reader does not notice when the last frame is cut off.)"""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: io.BufferedReader) -> None:
         self._raw, self._dictionary = raw, _dictionary(raw)
         self._frame, self._packed, self._rest = self._unpacker(), b"", memoryview(b"")
         self._within = False
@@ -110,46 +144,46 @@ class _Unzstd(io.RawIOBase):
         return zstandard.ZstdDecompressor(dict_data=self._dictionary).decompressobj()
 
 
-def _dictionary(raw: BinaryIO) -> zstandard.ZstdCompressionDict | None:
+def _dictionary(raw: io.BufferedReader) -> zstandard.ZstdCompressionDict | None:
     """The dictionary of a .warc.zst: a first frame to skip, with the dictionary packed or not (https://iipc.github.io/warc-specifications/)."""
     import zstandard
 
-    head = raw.read(8)
-    if head[:4] != DICTIONARY_FRAME:
-        raw.seek(0)
+    if raw.peek(4)[:4] != DICTIONARY_FRAME:
         return None
+    head = raw.read(8)
     data = raw.read(min(int.from_bytes(head[4:], "little"), MOST_DICTIONARY))
     if data.startswith(zstandard.FRAME_HEADER):
         data = zstandard.ZstdDecompressor().stream_reader(data).read(MOST_DICTIONARY)
     return zstandard.ZstdCompressionDict(data)
 
 
-def _whole(file: RawFile, max_bytes: int) -> Iterator[Record]:
-    with _opened(file) as stream:
-        data = stream.read(max_bytes + 1)
+def _whole(source: Source, max_bytes: int) -> Iterator[Record]:
+    with source.opened() as stream:
+        data = stream.read(min(BUFFER_BYTES, max_bytes + 1))  # room for a large record costs more than reading a small one
+        if len(data) == BUFFER_BYTES:
+            data += stream.read(max_bytes + 1 - len(data))
         if len(data) > max_bytes:
             yield too_large("file", data, stream, max_bytes, to_line_end=False)
         elif data:
-            yield whole("file", file.format, data)
+            yield whole("file", source.file.format, data)
 
 
-def _jsonl(file: RawFile, max_bytes: int) -> Iterator[Record]:
-    with _opened(file) as stream:
+def _jsonl(source: Source, max_bytes: int) -> Iterator[Record]:
+    with source.opened() as stream:
         lines = _utf8_lines(stream)
         charset = detected(_head(lines))
         number = 0
         while line := lines.readline(max_bytes + 1):
             number += 1
-            place = f"line {number}"
             if len(line) > max_bytes and not line.endswith(b"\n"):
-                yield too_large(place, line, lines, max_bytes, to_line_end=True)
+                yield too_large(f"line {number}", line, lines, max_bytes, to_line_end=True)
             elif data := line.strip():
-                yield whole(place, "json", data, charset=charset)
+                yield whole(f"line {number}", "json", data, charset=charset)
 
 
 def _head(stream: IO[bytes]) -> bytes:
-    """What the stream holds ready, some kilobytes: enough to see a charset that the single lines may be too short for."""
-    return cast(io.BufferedReader, stream).peek(HEAD_BYTES)[:HEAD_BYTES]
+    """What the stream holds ready, up to 4 KB: enough to see a charset that the single lines may be too short for."""
+    return cast(io.BufferedReader, stream).peek(CHARSET_BYTES)[:CHARSET_BYTES]
 
 
 def _utf8_lines(stream: BinaryIO) -> IO[bytes]:
@@ -190,15 +224,15 @@ def _marked(stream: BinaryIO) -> str | None:
     return None
 
 
-def _json(file: RawFile, max_bytes: int) -> Iterator[Record]:
+def _json(source: Source, max_bytes: int) -> Iterator[Record]:
     """Objects of a list, or objects one after the other."""
     import ijson
 
-    with _opened(file) as stream:
-        source = _Metered(_utf8_lines(stream), max_bytes)
+    with source.opened() as stream:
+        metered = _Metered(_utf8_lines(stream), max_bytes)
         try:
-            for number, (listed, value) in enumerate(_values(source)):
-                source.spent = 0
+            for number, (listed, value) in enumerate(_values(metered)):
+                metered.spent = 0
                 place = f"record {number}" if listed or number else "file"
                 yield whole(place, "json", json.dumps(value).encode())
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -246,13 +280,13 @@ class _Metered:
         return data
 
 
-def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
+def _csv(source: Source, max_bytes: int) -> Iterator[Record]:
     """Rows as JSON objects by the header's names.
 
     Bytes are read as Latin-1, which loses nothing, so that each row is decoded by itself.
     """
     csv.field_size_limit(max_bytes)
-    with _opened(file) as stream:
+    with source.opened() as stream:
         charset = _marked(stream)
         wide = charset in ("utf-16", "utf-32")
         legacy = None if wide else detected(_head(stream))
@@ -289,18 +323,18 @@ def _csv(file: RawFile, max_bytes: int) -> Iterator[Record]:
                 yield Record(f"row {number}", "text", data[:HEAD_BYTES], digest, "record", error.reason, str(error))
 
 
-def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
+def _parquet(source: Source, max_bytes: int) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _opened(file) as stream, tempfile.TemporaryFile() as unpacked:
-        if file.packing:
-            shutil.copyfileobj(stream, unpacked)
+    encode = json.JSONEncoder(default=_plain).encode
+    with source.opened() as stream, _seekable(source, stream) as file:
         try:
             number = 0
-            for batch in pq.ParquetFile(cast(Any, unpacked if file.packing else stream)).iter_batches(batch_size=256):
-                for row in batch.to_pylist():
-                    data = json.dumps(row, default=_plain).encode()
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=256):
+                names = batch.schema.names
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    data = encode(dict(zip(names, row, strict=True))).encode()
                     if len(data) > max_bytes:
                         yield too_large(f"row {number}", data, io.BytesIO(), max_bytes, to_line_end=False)
                     else:
@@ -310,10 +344,19 @@ def _parquet(file: RawFile, max_bytes: int) -> Iterator[Record]:
             raise UnreadableError("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
 
 
-def _warc(file: RawFile, max_bytes: int) -> Iterator[Record]:
+def _seekable(source: Source, stream: BinaryIO) -> IO[bytes]:
+    """The file itself or, when it is packed, what is in it."""
+    if not source.file.packing:
+        return Path(source.file.path).open("rb")
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    shutil.copyfileobj(stream, unpacked, 1 << 20)
+    return cast(IO[bytes], unpacked)
+
+
+def _warc(source: Source, max_bytes: int) -> Iterator[Record]:
     from tasks.ingest.warc import pages
 
-    with _opened(file) as stream:
+    with source.opened() as stream:
         yield from pages(stream, max_bytes)
 
 
@@ -327,7 +370,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-_READERS: dict[str, Callable[[RawFile, int], Iterator[Record]]] = {
+_READERS: dict[str, Callable[[Source, int], Iterator[Record]]] = {
     "text": _whole,
     "html": _whole,
     "jsonl": _jsonl,

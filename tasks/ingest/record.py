@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 HEAD_BYTES = 10_000  # what the quarantine shows of a record that is too large
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """The bytes of one record, or why there are none (`reason`, `detail`; then `data` is what can be shown).
 
     `kind`: record; file for what cannot be read of a file; skipped for what is no story by its nature (a picture in a web

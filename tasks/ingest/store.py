@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.read import file_sha256, records
-from tasks.ingest.record import Record
+from tasks.ingest.read import Source, records
 from tasks.ingest.walk import RawFile
 from tasks.schema import INPUTS, STORE, conform
+
+_RECORD = STORE.names.index("record")
 
 
 def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_bytes: int, shard_rows: int, shard_bytes: int) -> Path:
@@ -25,41 +25,65 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
     not kept but counted in the ledger, by reason.
     """
     shards = _Shards(store, shard_rows, shard_bytes)
+    held: list[set[int]] = []
     rows: list[dict[str, Any]] = []
     for file in files:
-        digest = None if file.fault else file_sha256(file.path)
-        equal: Counter[str | None] = Counter()
-        held: set[int] = set()
-        skipped: Counter[str] = Counter()
-        for record in records(file, max_record_bytes):
-            if record.kind == "skipped":
-                skipped[record.reason or ""] += 1
-                continue
-            number = equal.total()
-            sha256 = record.sha256 or (digest if record.kind == "file" else None)
-            held.add(
-                shards.add(_row(file, record, sha256, equal[sha256], None if record.place == "file" or record.kind == "file" else number))
-            )
-            equal[sha256] += 1
-            if record.reason == "unreadable":
-                digest = None  # the ledger shall not know the file, so that the next run tries again
-        rows.append(
-            {
-                "raw_uri": file.uri,
-                "size": file.size,
-                "modified_ns": file.modified_ns,
-                "file_sha256": digest,
-                "raw_state": "present",
-                "records": equal.total(),
-                "skipped": [{"why": why, "records": count} for why, count in sorted(skipped.items())] or None,
-                "shards": held,
-            }
-        )
+        row, numbers = _read(file, max_record_bytes, shards)
+        rows.append(row)
+        held.append(numbers)
     names = shards.close()
-    for row in rows:
-        row["shards"] = sorted(names[number] for number in row["shards"])
+    for row, numbers in zip(rows, held, strict=True):
+        row["shards"] = sorted(names[number] for number in numbers)
     pq.write_table(conform(pa.Table.from_pylist(rows, schema=INPUTS), INPUTS), ledger)
     return ledger
+
+
+def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[str, Any], set[int]]:
+    """The file's records into the shards; its row of the ledger, and the numbers of the shards that hold it."""
+    source = Source(file)
+    equal: dict[str | None, int] = {}
+    held: set[int] = set()
+    skipped: dict[str, int] = {}
+    number = 0
+    known = True
+    for record in records(source, max_record_bytes):
+        if record.kind == "skipped":
+            skipped[record.reason or ""] = skipped.get(record.reason or "", 0) + 1
+            continue
+        is_file = record.kind == "file"
+        sha256 = record.sha256 or (source.sha256 if is_file else None)
+        count = equal.get(sha256, 0)
+        equal[sha256] = count + 1
+        shards_number = shards.add(
+            (
+                story_id(file.uri, f"file {sha256}" if is_file else sha256, count),
+                file.uri,
+                sha256,
+                record.place,
+                record.kind,
+                record.form,
+                file.stem if is_file or record.place == "file" else f"{file.stem}#{number}",
+                record.data,
+                record.url,
+                record.charset,
+                "ingest" if record.reason else None,
+                record.reason,
+                record.detail,
+            )
+        )
+        held.add(shards_number)
+        number += 1
+        known = known and record.reason != "unreadable"  # the ledger shall not know the file, so that the next run tries again
+    row = {
+        "raw_uri": file.uri,
+        "size": file.size,
+        "modified_ns": file.modified_ns,
+        "file_sha256": source.sha256 if known else None,
+        "raw_state": "present",
+        "records": number,
+        "skipped": [{"why": why, "records": count} for why, count in sorted(skipped.items())] or None,
+    }
+    return row, held
 
 
 def story_id(raw_uri: str, sha256: str | None, count: int) -> str:
@@ -67,38 +91,21 @@ def story_id(raw_uri: str, sha256: str | None, count: int) -> str:
     return hashlib.blake2b(f"{raw_uri}\0{sha256}\0{count}".encode(), digest_size=16).hexdigest()
 
 
-def _row(file: RawFile, record: Record, sha256: str | None, count: int, number: int | None) -> dict[str, Any]:
-    return {
-        "story_id": story_id(file.uri, sha256 if record.kind == "record" else f"file {sha256}", count),
-        "raw_uri": file.uri,
-        "raw_sha256": sha256,
-        "place": record.place,
-        "kind": record.kind,
-        "form": record.form,
-        "stem": file.stem if number is None else f"{file.stem}#{number}",
-        "record": record.data,
-        "url": record.url,
-        "charset": record.charset,
-        "stage": "ingest" if record.reason else None,
-        "reason": record.reason,
-        "detail": record.detail,
-    }
-
-
 class _Shards:
-    """Rows on their way into store files; `add` gives the number of the file a row goes to, `close` the files' names."""
+    """Rows of STORE on their way into its files; `add` gives the number of the file a row goes to, `close` the files' names."""
 
     def __init__(self, store: Path, rows: int, size: int) -> None:
         self._store, self._most_rows, self._most_bytes = store, rows, size
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self._bytes = 0
         self._names: list[str] = []
 
-    def add(self, row: dict[str, Any]) -> int:
-        if self._rows and (len(self._rows) >= self._most_rows or self._bytes + len(row["record"]) > self._most_bytes):
+    def add(self, row: tuple[Any, ...]) -> int:
+        size = len(row[_RECORD])
+        if self._rows and (len(self._rows) >= self._most_rows or self._bytes + size > self._most_bytes):
             self._write()
         self._rows.append(row)
-        self._bytes += len(row["record"])
+        self._bytes += size
         return len(self._names)
 
     def close(self) -> list[str]:
@@ -107,11 +114,14 @@ class _Shards:
         return self._names
 
     def _write(self) -> None:
-        table = conform(pa.Table.from_pylist(self._rows, schema=STORE), STORE)
-        draft = self._store / f".draft-{os.getpid()}-{self._rows[0]['story_id']}"
-        pq.write_table(table, draft, compression="zstd")
-        with draft.open("rb") as stream:
-            name = hashlib.file_digest(stream, "sha256").hexdigest()[:32] + ".parquet"
+        columns = [pa.array(values, field.type) for values, field in zip(zip(*self._rows, strict=True), STORE, strict=True)]
+        self._rows, self._bytes = [], 0
+        table = conform(pa.Table.from_arrays(columns, names=STORE.names), STORE)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        data = sink.getvalue()
+        name = hashlib.sha256(data).hexdigest()[:32] + ".parquet"
+        draft = self._store / f".draft-{os.getpid()}-{name}"
+        draft.write_bytes(data)
         draft.replace(self._store / name)
         self._names.append(name)
-        self._rows, self._bytes = [], 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -53,25 +54,29 @@ def walk(root: Path) -> Found:
     root = root.resolve(strict=True)
     files: list[RawFile] = []
     skipped: dict[str, int] = {}
-    for path, fault in _entries(root, (root,)):
-        file = None if isinstance(fault, str) else raw_file(path, root, fault)
+    for path, uri, fault in _entries(str(root), "", (root,)):
+        file = None if isinstance(fault, str) else _raw_file(path, uri, fault)
         if file:
             files.append(file)
         else:
             why = fault if isinstance(fault, str) else "other format"
             skipped[why] = skipped.get(why, 0) + 1
-    return Found(tuple(sorted(files, key=lambda file: file.uri)), dict(sorted(skipped.items())))
+    return Found(tuple(sorted(files, key=attrgetter("uri"))), dict(sorted(skipped.items())))
 
 
 def raw_file(path: Path, root: Path, fault: tuple[str, str] | None = None) -> RawFile | None:
     """What ingest needs to know of a file below root; None when its name says no format that can be read."""
-    name = _known_name(path.name)
+    return _raw_file(str(path), quote(os.fsencode(PurePosixPath(path.relative_to(root)))), fault)
+
+
+def _raw_file(path: str, uri: str, fault: tuple[str, str] | None) -> RawFile | None:
+    base = path.rpartition("/")[2]
+    name = _known_name(base)
     if name is None and fault is None:
         return None
-    stem, form, packing = name or (path.name, "none", "")
-    stat = path.lstat() if fault else path.stat()
-    uri = quote(os.fsencode(PurePosixPath(path.relative_to(root))))
-    return RawFile(str(path), uri, form, packing, _readable(stem), stat.st_size, stat.st_mtime_ns, fault)
+    stem, form, packing = name or (base, "none", "")
+    stat = os.stat(path, follow_symlinks=not fault)  # noqa: PTH116 - a Path for each of a million files takes longer than the call
+    return RawFile(path, uri, form, packing, _readable(stem), stat.st_size, stat.st_mtime_ns, fault)
 
 
 def batches(files: Iterable[RawFile], rows: int, size: int) -> Iterator[tuple[RawFile, ...]]:
@@ -88,23 +93,26 @@ def batches(files: Iterable[RawFile], rows: int, size: int) -> Iterator[tuple[Ra
         yield tuple(batch)
 
 
-def _entries(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, str | tuple[str, str] | None]]:
-    """(path, None) to ingest, (path, why) to skip, (path, (reason, detail)) for what cannot be read."""
+def _entries(folder: str, uri: str, above: tuple[Path, ...]) -> Iterator[tuple[str, str, str | tuple[str, str] | None]]:
+    """(path, uri, None) to ingest, (path, uri, why) to skip, (path, uri, (reason, detail)) for what cannot be read."""
     try:
-        paths = sorted(folder.iterdir())
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=attrgetter("name"))
     except OSError as error:
-        if folder == above[0]:
+        if len(above) == 1:
             raise
-        yield folder, ("unreadable_folder", str(error.strerror))
+        yield folder, uri.removesuffix("/"), ("unreadable_folder", str(error.strerror))
         return
-    for path in paths:
-        why_not = "hidden" if path.name.startswith(".") else _link_fault(path, above) if path.is_symlink() else None
-        if why_not:
-            yield path, why_not
-        elif path.is_dir():
-            yield from _entries(path, (*above, path.resolve()))
+    for entry in entries:
+        name = uri + quote(os.fsencode(entry.name))
+        if entry.name.startswith("."):
+            yield entry.path, name, "hidden"
+        elif entry.is_symlink() and (fault := _link_fault(Path(entry.path), above)):
+            yield entry.path, name, fault
+        elif entry.is_dir():
+            yield from _entries(entry.path, f"{name}/", (*above, Path(entry.path).resolve()))
         else:
-            yield path, None if path.is_file() else "not a file"
+            yield entry.path, name, None if entry.is_file() else "not a file"
 
 
 def _link_fault(link: Path, above: tuple[Path, ...]) -> str | tuple[str, str] | None:
@@ -124,11 +132,11 @@ def _known_name(name: str) -> tuple[str, str, str] | None:
     for suffix in PACKINGS:
         if name.lower().endswith(suffix):
             base, packing = name[: -len(suffix)], suffix
-    path = PurePosixPath(base)
-    form = FORMATS.get(path.suffix.lower())
-    return (path.stem, form, packing) if form else None
+    stem, _, suffix = base.rpartition(".")
+    form = FORMATS.get(f".{suffix.lower()}") if stem else None
+    return (stem, form, packing) if form else None
 
 
 def _readable(name: str) -> str:
     """The name as valid Unicode: bytes that no encoding explains become U+FFFD."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")

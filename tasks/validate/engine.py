@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tasks.validate.suites import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COUNTS = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
-PLACES = {"result_format": "COMPLETE", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 
 
 class ExpectationRaisedError(RuntimeError):
@@ -32,15 +28,30 @@ class Outcome:
 def evaluated(frame: pd.DataFrame, suite: Suite, places_of: Collection[str]) -> dict[str, Outcome]:
     """Outcome of each rule of the suite, by name; for failed ones of `places_of` with the positions of the rows.
 
-    Rows are asked for in a second pass and of few rules only, since Great Expectations evaluates a condition 5 times to
-    name them and 3 times to count them.
+    Great Expectations computes the condition of each expectation, a truth value a row, and nothing else: its validation of
+    a suite evaluates each condition 3 times to count the rows and 5 times to name them, and hashes the whole frame before
+    (2,000 stories of 6 KB: 0.2 s; so 0.06 s).
 
     Raises:
         ExpectationRaisedError: a rule raised; by its outcome alone that could not be told from one that failed.
     """
-    found = _validated(frame, suite, suite.names, COUNTS)
-    failed = [name for name in suite.names if name in places_of and found[name].failed]
-    return found | _validated(frame, suite, failed, PLACES) if failed else found
+    from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+    conditions = {expectation.meta["name"]: _condition(expectation) for expectation in suite.opaque}
+    calculator = MetricsCalculator(PandasExecutionEngine(batch_data_dict={"rows": frame}))
+    found, raised = calculator.compute_metrics(list(conditions.values()), runtime_configuration={"catch_exceptions": True})
+    outcomes = {}
+    for rule in suite.rules:
+        condition = conditions[rule.name].id
+        if condition not in found:
+            info = raised[condition]["exception_info"] if condition in raised else "Great Expectations gave no result"
+            raise ExpectationRaisedError(
+                f"expectation {rule.name} could not be evaluated on column {rule.column}: {getattr(info, 'exception_message', info)}; "
+                f"this says nothing about the data: correct the expectation's type or arguments in the suite"
+            )
+        outcomes[rule.name] = _outcome(found[condition][0], rule.name in places_of)
+    return outcomes
 
 
 def new_context() -> Any:
@@ -56,37 +67,17 @@ def new_context() -> Any:
     return gx.get_context(mode="ephemeral", project_config=quiet)
 
 
-@cache
-def _batches() -> Any:
-    """Where frames become batches, made once a process; it holds no data."""
-    return new_context().data_sources.add_pandas("copydesk").add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
+def _condition(expectation: Any) -> Any:
+    """The metric that says of each value whether it is unexpected."""
+    from great_expectations.expectations.registry import get_metric_kwargs
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+
+    name = f"{expectation.map_metric}.condition"
+    arguments = get_metric_kwargs(metric_name=name, configuration=expectation.configuration)
+    return MetricConfiguration(name, arguments["metric_domain_kwargs"], arguments["metric_value_kwargs"])
 
 
-def _validated(frame: pd.DataFrame, suite: Suite, names: Collection[str], result_format: dict[str, Any]) -> dict[str, Outcome]:
-    import great_expectations as gx
-
-    chosen = [expectation for expectation in suite.opaque if expectation.meta["name"] in names]
-    batch = _batches().get_batch(batch_parameters={"dataframe": frame})
-    validation = batch.validate(gx.ExpectationSuite(suite.name, expectations=chosen), result_format=result_format)
-    found = {result.expectation_config.meta["name"]: _outcome(result) for result in validation.results}  # not in suite order
-    if missing := [name for name in names if name not in found]:
-        raise ExpectationRaisedError(f"Great Expectations gave no result for {', '.join(missing)} of the {suite.name} suite")
-    return found
-
-
-def _outcome(result: Any) -> Outcome:
-    if message := _raised(result.exception_info):
-        name, column = result.expectation_config.meta["name"], result.expectation_config.kwargs.get("column")
-        raise ExpectationRaisedError(
-            f"expectation {name} could not be evaluated on column {column}: {message}; this says nothing about the data: "
-            f"correct the expectation's type or arguments in the suite"
-        )
-    counts = result.result
-    evaluated_values = counts["element_count"] - (counts.get("missing_count") or 0)
-    return Outcome(evaluated_values, counts["unexpected_count"], tuple(counts.get("unexpected_index_list") or ()))
-
-
-def _raised(info: dict[str, Any]) -> str | None:
-    """The exception's text, or None. The library writes one record, or one a metric under the metric's id."""
-    records = [info] if "raised_exception" in info else list(info.values())
-    return next((str(record["exception_message"]) for record in records if record["raised_exception"]), None)
+def _outcome(unexpected: pd.Series[bool], with_places: bool) -> Outcome:
+    """`unexpected`: a truth value for each row whose value is evaluated, under the row's position."""
+    places = unexpected.index[unexpected.to_numpy(bool)]
+    return Outcome(len(unexpected), len(places), tuple(places.tolist()) if with_places else ())

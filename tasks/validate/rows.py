@@ -63,11 +63,15 @@ def check(table: pa.Table, suite: Suite) -> tuple[pa.Table, Counts]:
     Raises:
         ExpectationRaisedError: an expectation could not be evaluated.
     """
-    places = pc.indices_nonzero(schema.healthy(table))
+    healthy = schema.healthy(table)
+    places = pc.indices_nonzero(healthy)
     if len(places) == 0:
         nothing = tuple(Count(rule.name, rule.severity, 0, 0) for rule in suite.rules)
         return schema.conform(table, schema.CHECKED), Counts(expectations=nothing)
-    rows = table.take(places) if len(places) < table.num_rows else table
+    columns = dict.fromkeys(["text", "removed", *(rule.column for rule in suite.rules if rule.column not in MEASURES)])
+    rows = table.select(list(columns))
+    if len(places) < len(rows):
+        rows = rows.filter(healthy)
     frame = _columns(rows, suite).to_pandas()
     critical = [rule for rule in suite.rules if rule.severity == "critical"]
     found = engine.evaluated(frame, suite, places_of=[rule.name for rule in critical])
