@@ -117,7 +117,7 @@ def read_pages() -> list[Page]:
 
 def _page(name: str, row: dict[str, str], matcher: boilerplate.Matcher) -> Page:
     text = repair.repair_text(paragraphs(row["text"]), "text", settings.Repair())[0]
-    lines, looks, hits = without_blanks(*read_lines([text], matcher)[0])
+    lines, looks, hits = without_blanks(*next(read_lines([text], matcher))[:3])
     story = np.array(align(lines, row["gold"]), float)
     words = np.array([max(1, look.words) for look in looks], float)
     weight = np.minimum(words / max(30.0, float(words @ story)), 0.2) + 0.002

@@ -23,7 +23,8 @@ MATCHER = compile_rules(boilerplate.load_rules())
 
 def read(lines: list[str], body: tuple[int, int], **known: str | None) -> Credits:
     looks = [Line(words := count_words(line), words >= 8 and ends_sentence(line), float(words)) for line in lines]
-    return read_credits(Page(lines, looks, [MATCHER.match(fold(line)) for line in lines], *body), known.get("title"), known.get("url"))
+    page = Page(lines, looks, [MATCHER.match(fold(line)) for line in lines], *body, numbered=range(len(lines)))
+    return read_credits(page, known.get("title"), known.get("url"))
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["label"]) for case in CASES])

@@ -14,10 +14,70 @@ from hypothesis import strategies as st
 from bench.fit_lines import align
 from tasks import boilerplate
 from tasks.boilerplate import model
-from tasks.boilerplate.lines import Line
+from tasks.boilerplate.lines import INNER_END, UNSPACED, Line, classes, look_at
 from tasks.boilerplate.story import read_lines
+from tasks.kernels import looks as kernel
 
 ODDS = st.lists(st.floats(-5, 5), max_size=9)
+
+
+# ---- how a line reads by itself ------------------------------------------------------------------------------------------
+
+PARTS = [
+    "Ships wait",
+    " ",
+    "  ",
+    ".",
+    "?",
+    "...",
+    "…",
+    "”",
+    '"',
+    "')",
+    "。",
+    "」",
+    ":",
+    "：",
+    "A",
+    "ß",
+    "İ",
+    "ст",
+    "Ж",
+    "\u3000",
+    "\xa0",
+    "港口",
+    "ไทย",
+    "5",
+    "٥",
+    "年",
+]
+SENTENCES = st.lists(
+    st.sampled_from([*PARTS, "the port of Riga is closed ", "Dock Workers In The Port "]) | st.text(max_size=4), max_size=30
+).map("".join)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(SENTENCES, max_size=6).map("\n".join))
+def test_the_kernel_sees_what_look_at_sees(text: str) -> None:
+    lines, looks, _, blank, numbered = next(read_lines([text], boilerplate.built_in()))
+    assert lines == text.split("\n")
+    assert looks == look_at(text, lines)
+    assert blank == [n for n, line in enumerate(lines) if not line or line.isspace()]
+    assert numbered == [n for n, line in enumerate(lines) if any(sign.isdecimal() or sign in "年년" for sign in line)]
+
+
+def test_the_table_says_of_every_sign_what_python_says() -> None:
+    table = classes()
+    for code in range(0x110000):
+        sign, bits = chr(code), int(table[code])
+        assert bool(bits & kernel.SPACE) == sign.isspace(), hex(code)
+        assert bool(bits & kernel.UPPER) == sign.isupper(), hex(code)
+        assert bool(bits & kernel.BEGINS) == bool(INNER_END.search(f". {sign}")), hex(code)
+        assert bool(bits & kernel.UNSPACED) == bool(UNSPACED.match(sign)), hex(code)
+        assert bool(bits & kernel.NUMERIC) == (sign.isdecimal() or sign in "年년"), hex(code)
+
+
+# ---- the model -----------------------------------------------------------------------------------------------------------
 
 
 @given(ODDS, st.floats(0, 3))
@@ -56,7 +116,7 @@ def test_word_lists_are_lower_case_and_without_repeats() -> None:
 def test_every_line_has_every_sign(lines: list[str], title: str | None) -> None:
     matcher = boilerplate.built_in()
     lines = [line.replace("\n", " ") for line in lines]
-    ((_, looks, hits),) = read_lines(["\n".join(lines)], matcher)
+    ((_, looks, hits, *_),) = read_lines(["\n".join(lines)], matcher)
     found = list(model.signs(lines, looks if lines else [], hits if lines else [], title))
     assert [len(signs) for signs in found] == [len(model.TEMPLATES)] * len(lines)
     assert len(model.judge(lines, looks if lines else [], hits if lines else [], title)) == len(lines)

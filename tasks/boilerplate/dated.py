@@ -128,7 +128,8 @@ def line_dates(
 
 def _dated_lines(page: Page, heading: int | None, url: str | None, hint: date | None) -> list[_Dated]:
     lines, looks = page.lines, page.looks
-    zone = [n for n in _zone(page, heading) if looks[n].words <= DATE_WORDS and 6 <= len(lines[n]) <= LONGEST and _DATED.search(lines[n])]
+    able = {n for n in page.numbered if looks[n].words <= DATE_WORDS and 6 <= len(lines[n]) <= LONGEST and _DATED.search(lines[n])}
+    zone = [n for n in _zone(page, heading) if n in able] if able else ()
     if not zone:
         return []
     written = [lines[n] for n in zone]

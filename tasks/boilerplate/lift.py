@@ -47,13 +47,17 @@ __all__ = ["Credits", "Fields", "Page", "agency_of_dateline", "alike", "date_lin
 
 
 class Page(NamedTuple):
-    """A story's lines, how each reads, the rule that knows it, and the body: its first line and one past its last."""
+    """A story's lines, how each reads, the rule that knows it, and the body: its first line and one past its last.
+
+    numbered: numbers of the lines with a numeral, in order.
+    """
 
     lines: Sequence[str]
     looks: Sequence[Line]
     hits: Sequence[Rule | None]
     start: int
     end: int
+    numbered: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)

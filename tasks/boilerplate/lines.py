@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,10 @@ _SPACED = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last i
 # what str.split splits at
 _SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _ENDS = frozenset(".!?。！？।؟۔｡")
+_LETTERS = re.compile(r"[^\W\d_a-zа-яё]+")
+_DIGITS = re.compile(r"[\d年년]+")
+# all code points with an upper case are in these
+_CASED = ((0, 0x33FF), (0xA000, 0xABFF), (0xF900, 0xFFFF), (0x10000, 0x1FFFF))
 _CLOSERS = " \t\u00a0\u3000\"'”’»›“„)]）」』】"
 INNER_END = re.compile(r"[.!?؟।][\"”’»')\]]{0,2} +[^\W\d_a-zа-яё]|[。！？][^\s」』）]")
 
@@ -58,6 +63,41 @@ def count_words(text: str) -> int:
     if text.isascii() or not UNSPACED.search(text):
         return len(text.split())
     return len(UNSPACED.findall(text)) + len(UNSPACED.sub(" ", text).split())
+
+
+@cache
+def line_of(code: int) -> Line:
+    """What `kernels.looks.look` saw of a line."""
+    from tasks.kernels import looks as kernel
+
+    words, kind = divmod(code, kernel.KINDS)
+    if kind == kernel.SENTENCE:
+        return Line(words, True, float(min(words, MOST_WORDS)))
+    if kind in (kernel.PARAGRAPH, kernel.WRITTEN):
+        return Line(words, True, (0.7 if kind == kernel.PARAGRAPH else 0.4) * min(words, MOST_WORDS))
+    return Line(words, False, {kernel.REMARK: 1.0, kernel.BUTTON: -2.0, kernel.LEAD: 0.0}.get(kind, GAP))
+
+
+@cache
+def classes() -> npt.NDArray[np.uint16]:
+    """For `kernels.looks.look`, what each code point is: uint16[0x110000]."""
+    from tasks.kernels import looks as kernel
+
+    found = np.zeros(0x110000, np.uint16)
+    signs = (
+        *((kernel.SPACE, _SPACES), (kernel.ENDS, _ENDS), (kernel.CLOSES, _CLOSERS), (kernel.INNER_CLOSES, "\"”’»')]")),
+        *((kernel.INNER_ENDS, ".!?؟।"), (kernel.WIDE_ENDS, "。！？"), (kernel.WIDE_CLOSES, "」』）")),
+        (kernel.UPPER, (chr(code) for code in chain(*(range(first, last + 1) for first, last in _CASED)) if chr(code).isupper())),
+    )
+    for bit, which in signs:
+        found[[ord(sign) for sign in which]] |= bit
+    every = np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    for bit, pattern in ((kernel.BEGINS, _LETTERS), (kernel.NUMERIC, _DIGITS)):
+        for run in pattern.finditer(every):
+            found[run.start() : run.end()] |= bit
+    for first, last in _UNSPACED:
+        found[first : last + 1] |= kernel.UNSPACED
+    return found
 
 
 def count_all_words(texts: pa.ChunkedArray[Any]) -> npt.NDArray[np.int64]:
@@ -136,12 +176,21 @@ def find_body(weights: Sequence[float]) -> tuple[int, int]:
     return found
 
 
-def weigh(lines: Sequence[Line], cues: Sequence[bool]) -> list[float]:
-    """Weights of a story's lines in context: lines that a rule knows weigh as furniture, sentences on their own weigh less."""
-    prose = [line.prose and not cue for line, cue in zip(lines, cues, strict=True)]
-    padded = [False, *prose, False]
-    weights = [GAP if cue else line.weight for line, cue in zip(lines, cues, strict=True)]
-    for number, (above, here, below) in enumerate(zip(padded, prose, padded[2:], strict=False)):
+def weigh(lines: Sequence[Line], cues: Sequence[bool] = ()) -> list[float]:
+    """Weights of a story's lines in context: lines that a rule knows weigh as furniture, sentences on their own weigh less.
+
+    Args:
+        lines: the lines that are not blank.
+        cues: which of them a rule knows; none if empty.
+    """
+    weights = [line.weight for line in lines]
+    prose = [line.prose for line in lines]
+    for number, cue in enumerate(cues):
+        if cue:
+            weights[number], prose[number] = GAP, False
+    above = False
+    for number, (here, below) in enumerate(zip_longest(prose, prose[1:], fillvalue=False)):
         if here and not above and not below and lines[number].words < 2 * PARAGRAPH_WORDS:
             weights[number] = LONE * lines[number].weight
+        above = here
     return weights

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from tasks.boilerplate.sieve import ALL, BITS, ENDS, KEYS, Sieve, fold
+import numpy as np
+
+from tasks import terms
+from tasks.boilerplate.sieve import ALL, BITS, ENDS, KEYS, Bytes, Sieve, Starts, fold
 
 __all__ = [
     "BUILT_IN",
@@ -44,7 +47,7 @@ _COLONS = (":", " :", "：", " |", " >", " -")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _META = frozenset("()[]{}?*+.\\^$|")
 _OPTIONAL = ("?", "*", "{0", "{,")
-_NEEDS = re.compile(r"\(\?=\.\*(?:\[(?P<signs>[^\]\\^-]+)\]|\(\?:(?P<words>[^()\[\]{}?*+.\\^$]+)\))\)")
+_NEEDS = re.compile(r"\(\?=\.\*(?:\[(?P<signs>[^\]\\^-]+)\](?P<end>\$)?|\(\?:(?P<words>(?:[^()\[\]{}?*+.\\^$]|\\[().|$])+)\))\)")
 _STOPS = frozenset(".!?")
 _NO_SENTENCE = "(?!.*[.!?]$)"
 
@@ -219,16 +222,20 @@ class _Regex(NamedTuple):
 
     regex: re.Pattern[str]
     rule: Rule
-    needs: tuple[str, ...]  # one of these is in the line; empty: nothing is known
+    needs: tuple[tuple[str, ...], ...]  # of each one is in the line, with a line feed after its last sign
     no_sentence: bool  # the line's last sign is no full stop, question or exclamation mark
 
     def may_match(self, folded: str) -> bool:
         if self.no_sentence and folded[-1:] in _STOPS:
             return False
-        for need in self.needs:  # some 5 times as fast as any()
-            if need in folded:
-                return True
-        return not self.needs
+        ended = folded + "\n"
+        for need in self.needs:
+            for sign in need:  # some 5 times as fast as any()
+                if sign in ended:
+                    break
+            else:
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +248,8 @@ class Matcher:
         beginnings: phrases at a line's beginning by their first characters, as many of KEYS as they have.
         anywhere: (bit, phrase, rule) of the phrases that may stand anywhere.
         openings: numbers of regexes by first characters, likewise.
-        free: (bit, number) of the regexes whose lines may begin with anything.
+        free: (bits, number) of the regexes whose lines may begin with anything; a line that is worth a try has all the bits.
         regexes: all of them, in the order of the rules.
-        always: bits of the regexes that say nothing of what a line must hold.
         sieve: which lines are worth a look, and the bits of what they may match.
     """
 
@@ -254,7 +260,6 @@ class Matcher:
     openings: dict[str, tuple[int, ...]]
     free: tuple[tuple[int, int], ...]
     regexes: tuple[_Regex, ...]
-    always: int
     sieve: Sieve
 
     def match(self, folded: str) -> Rule | None:
@@ -262,22 +267,46 @@ class Matcher:
         return self._match(folded, ALL)
 
     def match_all(self, lines: Sequence[str]) -> list[Rule | None]:
-        """The rule of each line, as it stands in its text: of one story, or faster of a batch of them, in which equal lines are asked once.
+        """The rule of each line, as it stands in its text: of one story, or faster of a batch of them.
 
         The same as `match(fold(line))` of each, but that lines of more than LONGEST characters match none.
         """
-        found: dict[str, Rule | None] = dict.fromkeys(lines)
-        asked = [line for line in found if line and len(line) <= LONGEST]
+        asked = [number for number, line in enumerate(lines) if line and len(line) <= LONGEST]
+        found: list[Rule | None] = [None] * len(lines)
         if len(asked) < MANY:
-            found |= {line: self.match(fold(line)) for line in asked}
-            return [found[line] for line in lines]
-        for line, head, bits in zip(asked, *self.sieve.look(asked), strict=True):
-            if head or bits | self.always:
-                found[line] = self._match(fold(line), bits | self.always)
-        return [found[line] for line in lines]
+            for number in asked:
+                found[number] = self.match(fold(lines[number]))
+            return found
+        data, offsets = terms.buffers([lines[number] for number in asked])
+        for number, rule in self.match_lines(data, offsets[:-1].copy(), offsets[1:].copy()).items():
+            found[asked[number]] = rule
+        return found
+
+    def match_lines(self, data: Bytes, begins: Starts, ends: Starts) -> dict[int, Rule]:
+        """The rules of the lines data[begins[i]:ends[i]] that match one, by number, ascending; none has more than LONGEST characters.
+
+        Args:
+            data: uint8[bytes], UTF-8.
+            begins, ends: int64[n].
+        """
+        heads, bits = self.sieve.look(data, begins, ends)
+        asked = heads | (bits & np.uint64(sum({bit for bit, _, _ in self.anywhere})) != 0)
+        for needed in {needed for needed, _ in self.free}:
+            asked |= bits & np.uint64(needed) == np.uint64(needed)
+        numbers = np.flatnonzero(asked)
+        found: dict[int, Rule] = {}
+        rows = zip(numbers.tolist(), begins[numbers].tolist(), ends[numbers].tolist(), bits[numbers].tolist(), strict=True)
+        whole, known = data.tobytes(), dict[bytes, Rule | None]()
+        for number, begin, end, seen in rows:
+            line = whole[begin:end]
+            if line not in known:
+                known[line] = self._match(fold(line.decode()), seen)
+            if rule := known[line]:
+                found[number] = rule
+        return found
 
     def _match(self, folded: str, bits: int) -> Rule | None:
-        """As `match`, but that of the phrases anywhere and the free regexes only those with one of the bits are tried."""
+        """As `match`, but that of the phrases anywhere and the free regexes only those with the bits are tried."""
         rule = self.whole.get(folded.rstrip(ENDS))
         if rule is not None or not folded:
             return rule
@@ -295,8 +324,7 @@ class Matcher:
         if bits and (rule := next((rule for bit, phrase, rule in self.anywhere if bits & bit and phrase in folded), None)):
             return rule
         tried = {number for head in heads for number in self.openings.get(head, ())}
-        if bits:
-            tried.update([number for bit, number in self.free if bits & bit and self.regexes[number].may_match(folded)])
+        tried.update([number for needed, number in self.free if bits & needed == needed and self.regexes[number].may_match(folded)])
         return next((self.regexes[number].rule for number in sorted(tried) if self.regexes[number].regex.match(folded)), None)
 
 
@@ -308,6 +336,7 @@ def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
     anywhere: list[tuple[str, Rule]] = []
     regexes: list[_Regex] = []
     free: list[int] = []
+    begun: set[str] = set()
     for number, rule in enumerate(rules):
         for phrase in rule.phrases:
             folded = fold(phrase.removeprefix("...").removesuffix("...")).rstrip(ENDS)
@@ -320,30 +349,34 @@ def compile_rules(rules: tuple[Rule, ...]) -> Matcher:
                     spaced = not end and not _UNSPACED.match(folded[-1])
                     one = _Beginning(folded + end, rule, number, spaced, heads=rule.kind in ("rest", "block"))
                     beginnings.setdefault(_key(folded + end), []).append(one)
+                    begun.add(folded + end)
         for regex in rule.regexes:
             looks, bare, needs, no_sentence = _read_needs(regex)
             first = _first_literals(bare)
+            begun.update(first or ())
             for key in sorted({_key(literal) for literal in first or ()}):
                 openings.setdefault(key, []).append(len(regexes))
             if first is None:
                 free.append(len(regexes))
             regexes.append(_Regex(re.compile(regex if first else looks + bare), rule, needs, no_sentence))
-    heads = frozenset([*beginnings, *openings])
-    bits = {number: 1 << place % REGEX_BITS for place, number in enumerate(free)}
+    needed = [(number, need) for number in free for need in regexes[number].needs]
+    bits = [1 << place % REGEX_BITS for place in range(len(needed))]
+    spoken = {bit for bit, (number, _) in zip(bits, needed, strict=True) if not regexes[number].no_sentence}
     inside = tuple((1 << REGEX_BITS + place % (BITS - REGEX_BITS), phrase, rule) for place, (phrase, rule) in enumerate(anywhere))
-    needed = [(bit, need) for number, bit in bits.items() for need in regexes[number].needs]
-    spoken = {bit for number, bit in bits.items() if not regexes[number].no_sentence}
+    signs = [(bit, sign) for bit, (_, need) in zip(bits, needed, strict=True) for sign in need]
     return Matcher(
         whole=whole,
-        heads=heads,
+        heads=frozenset([*beginnings, *openings]),
         beginnings={key: tuple(found) for key, found in beginnings.items()},
         anywhere=inside,
         openings={key: tuple(found) for key, found in openings.items()},
-        free=tuple((bit, number) for number, bit in bits.items()),
+        free=tuple((sum({bit for bit, (of, _) in zip(bits, needed, strict=True) if of == number}), number) for number in free),
         regexes=tuple(regexes),
-        always=sum({bit for number, bit in bits.items() if not regexes[number].needs}),
         sieve=Sieve(
-            heads, frozenset(whole), (*needed, *((bit, phrase) for bit, phrase, _ in inside)), stops=sum(set(bits.values()) - spoken)
+            frozenset(begun),
+            frozenset(whole),
+            (*signs, *((bit, phrase) for bit, phrase, _ in inside)),
+            stops=sum(set(bits) - spoken),
         ),
     )
 
@@ -360,27 +393,27 @@ def _key(literal: str) -> str:
 # ---- how the lines of a regex begin --------------------------------------------------------------------------------------
 
 
-def _read_needs(regex: str) -> tuple[str, str, tuple[str, ...], bool]:
-    """The regex in two parts, lookaheads at its beginning and the rest; signs or words that a line must hold; that it is no sentence.
+def _read_needs(regex: str) -> tuple[str, str, tuple[tuple[str, ...], ...], bool]:
+    """The regex in two parts, lookaheads at its beginning and the rest; signs or words of each list of which a line must hold one (a line
+    feed stands for its end); that it is no sentence. What the last two say is not left in the lookaheads.
 
-    What the last two say is not left in the lookaheads. A second list of signs stays there.
-
-    >>> _read_needs("(?=.*[/|])(?!.*[.!?]$)(?!x).+ap$")
-    ('(?!x)', '.+ap$', ('/', '|'), True)
+    >>> _read_needs("(?=.*[/|])(?=.*(?:ap|by))(?=.*[)]$)(?!.*[.!?]$)(?!x).+ap$")
+    ('(?!x)', '.+ap$', (('/', '|'), ('ap', 'by'), (')\\n',)), True)
     """
     looks = ""
-    needs: tuple[str, ...] = ()
+    needs: list[tuple[str, ...]] = []
     no_sentence = False
     while regex.startswith(("(?=", "(?!")):
         if regex.startswith(_NO_SENTENCE):
             no_sentence, regex = True, regex.removeprefix(_NO_SENTENCE)
-        elif not needs and (match := _NEEDS.match(regex)):
-            needs = tuple(match["signs"] or match["words"].split("|"))
+        elif match := _NEEDS.match(regex):
+            signs = match["signs"] or [re.sub(r"\\(.)", r"\1", word) for word in re.split(r"(?<!\\)\|", match["words"])]
+            needs.append(tuple(sign + "\n" if match["end"] else sign for sign in signs))
             regex = regex[match.end() :]
         else:
             end = _closing(regex) + 1
             looks, regex = looks + regex[:end], regex[end:]
-    return looks, regex, needs, no_sentence
+    return looks, regex, tuple(needs), no_sentence
 
 
 def _first_literals(regex: str) -> tuple[str, ...] | None:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from tasks import terms
 
+Bytes = npt.NDArray[np.uint8]
+Starts = npt.NDArray[np.int64]
+
 KEYS = (12, 8, 5, 3, 2, 1)  # code points of a line's beginning that find phrases and regexes
 BITS = 64
 ALL = (1 << BITS) - 1
@@ -61,9 +64,9 @@ class Sieve:
     """What to look for in many lines at once; no line that a rule matches is missed.
 
     Attributes:
-        heads: what lines begin with, folded, as many signs as one of KEYS.
+        heads: what lines begin with, folded.
         whole: whole lines, folded.
-        signs: (bit, folded string): the bit is given to lines in which the string stands.
+        signs: (bit, folded string): the bit is given to lines in which the string stands; a line feed at its end is the line's end.
         stops: bits that are not given to lines that end a sentence.
     """
 
@@ -72,22 +75,21 @@ class Sieve:
     signs: tuple[tuple[int, str], ...]
     stops: int
 
-    def look(self, lines: list[str]) -> tuple[list[int], list[int]]:
-        """For each line, not 0 if it may be one of `whole` or begin with one of `heads`; and the bits of `signs`."""
+    def look(self, data: Bytes, begins: Starts, ends: Starts) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
+        """For each line data[begins[i]:ends[i]] of UTF-8, if it may be one of `whole` or begin with one of `heads`; and the bits of `signs`."""
         from tasks.kernels import heads, signs
 
-        data, offsets = terms.buffers(lines)
         folds, edges = _tables()
-        sizes = np.isin(np.arange(KEYS[0] + 1), KEYS)
-        begun = heads.ask(data, offsets, folds, edges, self._filter, sizes)
-        return begun.tolist(), signs.find(data, offsets, folds, *self._automaton, np.uint64(self.stops)).tolist()
+        ends = ends.copy()
+        begun = heads.ask(data, begins, ends, folds, edges, self._filter)
+        return begun != 0, signs.find(data, begins, ends, folds, *self._automaton, np.uint64(self.stops))
 
     @cached_property
     def _filter(self) -> npt.NDArray[np.uint8]:
         from tasks.kernels import heads
 
         filtered = np.zeros(heads.PLACES, np.uint8)
-        for keys, bit in ((self.heads, heads.BEGINS), ({phrase[: KEYS[0]] for phrase in self.whole}, heads.WHOLE)):
+        for keys, bit in ((self.heads, heads.BEGINS), (self.whole, heads.WHOLE)):
             heads.mark(*terms.buffers(sorted(keys)), bit, filtered)
         return filtered
 
@@ -116,9 +118,9 @@ def _tables() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
 
 def _build(strings: list[tuple[int, str]]) -> Automaton:
     """The automaton of Aho and Corasick (1975): a tree of the strings, in which each state also knows the longest other beginning."""
-    from tasks.kernels.signs import NUMBER, ODD, SPACE
+    from tasks.kernels.signs import LINE_FEED, NUMBER, ODD, SPACE
 
-    alphabet = {" ": SPACE, "#": NUMBER}
+    alphabet = {" ": SPACE, "#": NUMBER, "\n": NUMBER + 1}
     tree: list[dict[int, int]] = [{}]
     found = [0]
     for bit, string in strings:
@@ -147,5 +149,6 @@ def _build(strings: list[tuple[int, str]]) -> Automaton:
     kinds[[ord(sign) for sign in alphabet]] = list(alphabet.values())
     classes = kinds[folds]
     classes[folds == 0] = ODD
+    classes[LINE_FEED] = alphabet["\n"]
     classes[ord("…")] = 0  # full stops, which stand in no string
     return Automaton(classes, following.ravel(), np.array(found, np.uint64))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any, NamedTuple, TypedDict
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tasks import terms
 from tasks.boilerplate.dated import DATE_WORDS
 from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
-from tasks.boilerplate.lines import GAP, Line, find_body, look_at, weigh
+from tasks.boilerplate.lines import GAP, PARAGRAPH_WORDS, SENTENCE_WORDS, Line, classes, find_body, line_of, weigh
 from tasks.boilerplate.model import choose
 from tasks.boilerplate.rules import LONGEST, RECURRING, Matcher, Rule
 
@@ -48,18 +54,44 @@ class Stripped:
 
 
 class Read(NamedTuple):
-    """A story's lines, how each reads by itself, and the rule that knows it."""
+    """A story's lines, how each reads by itself, and the rule that knows it; numbers of those that are blank, and of those with a numeral."""
 
     lines: list[str]
     looks: list[Line]
     hits: list[Rule | None]
+    blank: list[int]
+    numbered: list[int]
 
 
-def read_lines(texts: Sequence[str], matcher: Matcher) -> list[Read]:
-    """Read stories, one paragraph a line; many at once are read faster. Lines end at "\\n" only, other separators are part of a line."""
-    lines = [text.split("\n") for text in texts]
-    hits = iter(matcher.match_all([line for story in lines for line in story]))
-    return [Read(story, look_at(text, story), [next(hits) for _ in story]) for text, story in zip(texts, lines, strict=True)]
+def read_lines(texts: pa.ChunkedArray[Any] | Sequence[str], matcher: Matcher) -> Iterator[Read]:
+    """Read stories, one paragraph a line; all at once, as that is faster. Lines end at "\n" only, other separators are part of a line."""
+    from tasks.kernels import looks as kernel
+
+    data, offsets = terms.buffers(texts)
+    rows, begins, ends = kernel.split(data, offsets)
+    codes, points, flags = kernel.look(data, begins, ends, classes(), SENTENCE_WORDS, PARAGRAPH_WORDS)
+    asked = np.flatnonzero((points > 0) & (points <= LONGEST))
+    hits: list[Rule | None] = [None] * len(codes)
+    for place, rule in matcher.match_lines(data, begins[asked], ends[asked]).items():
+        hits[asked[place]] = rule
+    looks = list(map(line_of, codes.tolist()))
+    blank, numbered = (_by_text(rows, flags & flag != 0) for flag in (kernel.BLANK, kernel.NUMBERED))
+    bounds = rows.tolist()
+    for text, first, last, *of_text in zip(_strings(texts), bounds, bounds[1:], blank, numbered, strict=False):
+        yield Read(text.split("\n"), looks[first:last], hits[first:last], *of_text)
+
+
+def _by_text(rows: npt.NDArray[np.int64], flags: npt.NDArray[np.bool_]) -> Iterator[list[int]]:
+    """Numbers of the lines with a flag, of each text from 0."""
+    numbers = np.flatnonzero(flags)
+    bounds = np.searchsorted(numbers, rows)
+    inside = (numbers - np.repeat(rows[:-1], np.diff(bounds))).tolist()
+    for first, last in pairwise(bounds.tolist()):
+        yield inside[first:last]
+
+
+def _strings(texts: pa.ChunkedArray[Any] | Sequence[str]) -> Iterator[str]:
+    return chain.from_iterable(chunk.to_pylist() for chunk in texts.chunks) if isinstance(texts, pa.ChunkedArray) else iter(texts)
 
 
 def strip_lines(
@@ -74,22 +106,23 @@ def strip_lines(
         lift: move headline, byline, agency and date lines out of the text; else they stay in it.
         recurring: numbers of the lines that are known to recur in the stories of this one's source.
     """
-    lines, looks, hits = read
+    lines, looks, hits, blank, numbered = read
     for n in recurring:
         hits[n] = hits[n] or RECURRING
-    blank = [n for n, line in enumerate(lines) if not line or line.isspace()]
-    live = [n for n, line in enumerate(lines) if line and not line.isspace()] if blank else list(range(len(lines)))
+    live = sorted({*range(len(lines))}.difference(blank)) if blank else list(range(len(lines)))
     taken = dict.fromkeys(blank, "blank") if lines != [""] else {}
     if len(live) <= 1:
         taken |= {n: rule.id for n in live if (rule := hits[n]) is not None and rule.kind not in ("byline", "agency")}
         return _stripped(lines, taken, Fields())
-    known = [(hit := hits[n]) is not None and _is_cue(hit) for n in live]
-    weights = weigh([looks[n] for n in live], known)
-    page = Page(lines, looks, hits, 0, len(lines))
+    known = [_is_cue(hits[n]) for n in live] if any(hits) else ()
+    weights = weigh([looks[n] for n in live] if blank else looks, known)
+    page = Page(lines, looks, hits, 0, len(lines), numbered)
     cut, opener = _find_end(page, live, weights)
     taken |= {n: rule.id if (rule := hits[n]) else opener for n in live[cut:]}
     page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
     found = read_credits(page, title, url)
+    if not whole and not known and not found.lines:
+        return _stripped(lines, taken, found.fields)
     story = _find_story(page, live, found.heading, title) if whole else range(page.start, page.end)
     for n in live[:cut]:
         rule = hits[n]
@@ -142,9 +175,9 @@ def _find_page(page: Page, live: Sequence[int], weights: Sequence[float], cut: S
     if first < last:
         page = page._replace(start=live[first], end=live[last - 1] + 1)
         outside = (*live[:first], *live[last:])
-    cues = [hit for n in (*outside, *cut) if (hit := page.hits[n]) is not None and _is_cue(hit)]
-    menu = [n for n in live[:first] if page.looks[n].weight <= GAP]
-    if len(cues) >= PAGE_CUES or len(menu) >= PAGE_MENU:
+    cues = sum([_is_cue(page.hits[n]) for n in (*outside, *cut)])
+    menu = sum([page.looks[n].weight <= GAP for n in live[:first]])
+    if cues >= PAGE_CUES or menu >= PAGE_MENU:
         return page, True
     prose = next((n for n in live if page.looks[n].prose and not _is_cue(page.hits[n])), None)
     if prose is None:
@@ -159,18 +192,23 @@ def _is_cue(rule: Rule | None) -> bool:
 
 def _find_end(page: Page, live: Sequence[int], weights: Sequence[float]) -> tuple[int, str]:
     """Where comments or lists of other stories end the page, as a position in `live` or its length, and the rule that says so."""
+    clocks = [n for n in page.numbered if page.looks[n].words <= DATE_WORDS and _CLOCK.search(page.lines[n])]
+    stamps = [n for n in clocks if _is_stamp(page, n)] if len(clocks) >= STAMPS else []
+    ends = any(rule.kind in ("end", "rest") for rule in filter(None, page.hits))
+    if not ends and len(stamps) < STAMPS:
+        return len(live), ""
     total = sum(weight for weight in weights if weight > 0)
     before = 0.0
     for position, n in enumerate(live):
         rule = page.hits[n]
-        if before >= ENOUGH and (rule is not None or page.looks[n].words <= DATE_WORDS):
+        if before >= ENOUGH and (rule is not None or n in stamps):
             enough = before >= END_SHARE * (total - before)
             if rule is not None and rule.kind == "end" and enough:
                 return position, rule.id
             if rule is not None and rule.kind == "rest" and not _opens_prose(page, live, position):
                 if _best(weights[position:]) <= min(ENOUGH, REST_SHARE * before):
                     return position, rule.id
-            elif enough and _is_stamp(page, n) and sum(_is_stamp(page, m) for m in live[position:]) >= STAMPS:
+            elif enough and n in stamps and sum(m >= n for m in stamps) >= STAMPS:
                 named = not page.looks[live[position - 1]].prose
                 return position - named, "comments"
         if weights[position] > 0:
@@ -179,14 +217,8 @@ def _find_end(page: Page, live: Sequence[int], weights: Sequence[float]) -> tupl
 
 
 def _is_stamp(page: Page, n: int) -> bool:
-    """A line of nothing but date and time of day, as over a comment; a chronicle's dates have no time."""
-    line = page.lines[n]
-    return (
-        page.looks[n].words <= DATE_WORDS
-        and len(line) <= LONGEST
-        and _CLOCK.search(line) is not None
-        and date_line(line, page.looks[n]) is not None
-    )
+    """A line with a time of day is nothing but date and time, as over a comment; a chronicle's dates have no time."""
+    return len(page.lines[n]) <= LONGEST and date_line(page.lines[n], page.looks[n]) is not None
 
 
 def _opens_prose(page: Page, live: Sequence[int], position: int) -> bool:
@@ -201,8 +233,6 @@ def _best(weights: Sequence[float]) -> float:
 
 def _take_lists(page: Page, live: Sequence[int], taken: dict[int, str]) -> None:
     """The short lines under the heading of a list of other stories go with it."""
-    if not any(page.hits):
-        return
     heading: Rule | None = None
     for n in live:
         rule = page.hits[n]

@@ -13,12 +13,14 @@ Masks = npt.NDArray[np.uint64]
 
 # classes of code points; more of them for the characters of the strings
 OTHER, ODD, SPACE, NUMBER = 0, 1, 2, 3
+LINE_FEED = 0x0A
 
 
 @compiled
 def find(
     data: Bytes,
-    offsets: Starts,
+    begins: Starts,
+    ends: Starts,
     fold: npt.NDArray[np.uint32],
     classes: npt.NDArray[np.uint16],
     following: npt.NDArray[np.uint32],
@@ -29,10 +31,10 @@ def find(
 
     Args:
         data: uint8[bytes], valid UTF-8 of all lines.
-        offsets: int64[n + 1], line i is data[offsets[i]:offsets[i + 1]].
+        begins, ends: int64[n], line i is data[begins[i]:ends[i]], without what folding takes off its end.
         fold: uint32[0x110000], what each code point folds to, as for `heads.ask`.
         classes: uint16[0x110000], the class of each code point; in a line with an ODD one everything may stand. Runs of SPACE are one,
-            as are the digits and signs of a number.
+            as are the digits and signs of a number. A line feed stands for the end of a line.
         following: uint32[states * classes], the state after each state and class; 0 is the first state.
         found: uint64[states], the bits of the strings that end where a state is reached.
         stops: bits that do not count in a line that ends with a full stop, question or exclamation mark.
@@ -40,10 +42,10 @@ def find(
     Returns:
         uint64[n].
     """
-    masks = np.zeros(len(offsets) - 1, np.uint64)
+    masks = np.zeros(len(begins), np.uint64)
     width = np.uint64(len(following) // len(found))
     for line in range(len(masks)):
-        at, last = np.uint64(offsets[line]), np.uint64(offsets[line + 1])
+        at, last = np.uint64(begins[line]), np.uint64(ends[line])
         state, before, mask = np.uint64(0), np.uint64(OTHER), np.uint64(0)
         while at < last:
             point, at = decode(data, at)
@@ -60,7 +62,9 @@ def find(
             before = here
             state = np.uint64(following[state * width + here])
             mask |= found[state]
-        if last > np.uint64(offsets[line]):
+        state = np.uint64(following[state * width + np.uint64(classes[LINE_FEED])])
+        mask |= found[state]
+        if last > np.uint64(begins[line]):
             end = data[last - np.uint64(1)]
             if end in (0x2E, 0x3F, 0x21):
                 mask &= ~stops

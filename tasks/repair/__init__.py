@@ -7,13 +7,18 @@ check finds what comes out more plausible; then invisible characters. docs/encod
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
-from itertools import groupby
+from functools import cache
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from unicodedata import is_normalized
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks import settings
 from tasks.repair import chains
@@ -29,6 +34,7 @@ FIELDS = ("title", "byline", "text")
 _PLAIN = re.compile(r"[\t\n -%'-~]*")  # printable ASCII without the ampersand, which may begin an entity
 # with the punctuation of well-set text: no alternative of ftfy.badness.BADNESS_RE is made of these characters alone
 _WELL_SET = re.compile(r"[\t\n -%'-~\xa0\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026]*")
+_MOST_USUAL = 0x2100  # all signs of both are below
 # The stretches of a line that hold all other characters, and how many signs a match of BADNESS_RE may go beyond one of these
 _UNUSUAL = re.compile("[^{0}]+(?:[{0}]{{1,12}}[^{0}]+)*".format(_WELL_SET.pattern[1:-2]))
 _REACH = 6
@@ -53,16 +59,62 @@ Edit = dict[str, Any]
 
 def repair(table: pa.Table, knobs: settings.Repair) -> pa.Table:
     """INGESTED rows to REPAIRED ones: title, byline and text mended, every edit in `repairs`."""
-    sound = table["reason"].is_null().to_pylist()
-    repairs: list[list[Edit]] = [[] for _ in sound]
+    sound = table["reason"].is_null().to_numpy()
+    repairs: dict[int, list[Edit]] = {}
     for field in FIELDS:
-        values = table[field].to_pylist()
-        for row, value in enumerate(values):
-            if value and sound[row]:
-                values[row], edits = repair_text(value, field, knobs)
-                repairs[row] += edits
-        table = table.set_column(table.schema.get_field_index(field), table.schema.field(field), pa.array(values, pa.string()))
-    return conform(table.append_column(REPAIRED.field("repairs"), pa.array(repairs, REPAIRED.field("repairs").type)), REPAIRED)
+        mended = dict(_repair_all(table[field], sound, field, knobs, repairs))
+        if mended:
+            new = pa.chunked_array([[mended.get(row) for row in range(len(table))]], pa.string())
+            column = table.schema.get_field_index(field)
+            table = table.set_column(column, table.schema.field(field), pc.coalesce(new, table[field]))
+    return conform(table.append_column(REPAIRED.field("repairs"), _list(repairs, len(table))), REPAIRED)
+
+
+def _repair_all(
+    texts: pa.ChunkedArray[Any], sound: npt.NDArray[np.bool_], field: str, knobs: settings.Repair, repairs: dict[int, list[Edit]]
+) -> Iterator[tuple[int, str]]:
+    """`repair_text` of all sound texts at once: number and new text of those that change; the edits are added to `repairs`.
+
+    Most lines are of usual signs only, and of most stories all: a kernel finds the others.
+    """
+    from tasks import terms
+    from tasks.kernels import unusual
+
+    data, offsets = terms.buffers(texts)
+    lines = unusual.find(data, offsets, _usual(knobs.uncurl_quotes))
+    held = memoryview(data)
+    for row, of_text in groupby(lines[sound[lines[:, 0]]].tolist(), key=itemgetter(0)):
+        pieces, at, end = list[bytes | memoryview](), *offsets[row : row + 2].tolist()
+        config = _config(knobs, tags=b"<" in bytes(held[at:end]))
+        edits: list[Edit] = []
+        for _, begin, stop, before in of_text:
+            line = str(held[begin:stop], "utf-8")
+            mended, fix = _repair_line(line, config, knobs)
+            if mended != line:
+                edits += _edits(line, mended, before, field, fix)
+                pieces += [held[at:begin], mended.encode()]
+                at = stop
+        if edits:
+            repairs.setdefault(row, []).extend(edits)
+            yield row, b"".join([*pieces, held[at:end]]).decode()
+
+
+@cache
+def _usual(uncurl_quotes: bool) -> npt.NDArray[np.uint8]:
+    """For the kernel, the signs that nothing is done to: uint8[0x110000]."""
+    usual = np.zeros(0x110000, np.uint8)
+    pattern = _PLAIN if uncurl_quotes else _WELL_SET
+    usual[[code for code in range(_MOST_USUAL) if pattern.fullmatch(chr(code))]] = 1
+    return usual
+
+
+def _list(repairs: Mapping[int, Sequence[Edit]], rows: int) -> pa.ListArray[Any]:
+    """The column `repairs`, by row."""
+    kind = REPAIRED.field("repairs").type
+    edits = [edit for row in range(rows) if row in repairs for edit in repairs[row]]
+    values = [pa.array([edit[field.name] for edit in edits], field.type) for field in kind.value_type]
+    offsets = pa.array(accumulate((len(repairs.get(row, ())) for row in range(rows)), initial=0), pa.int32(), size=rows + 1)
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(values, fields=list(kind.value_type)), type=kind)
 
 
 def repair_text(text: str, field: str, knobs: settings.Repair) -> tuple[str, list[Edit]]:
