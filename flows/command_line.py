@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -142,22 +141,26 @@ def _say(message: str, code: int) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from tasks.settings import SettingsError, load
+    from flows import processes
+
+    processes.stop_sweeping()
+    from tasks.settings import SettingsError, cache_folder, load
 
     overrides = list(chosen.overrides) + ([f"run.workers={chosen.workers}"] if chosen.workers is not None else [])
     try:
         load(Path(file) if (file := _settings_file(chosen)) else None, overrides)
     except SettingsError as error:
         return _say(str(error), USAGE)
-    from flows import processes, terminal
+    from flows import one_off, terminal
 
     processes.warm_up()
     if not chosen.server and "PREFECT_API_URL" not in os.environ:
-        _quiet_prefect()
+        one_off.start(cache_folder() / "prefect")
     from flows.curate import UnusableError, curate
     from flows.folder import BusyError
     from tasks.validate import SuiteError
 
+    processes.sweep_again()
     try:
         with terminal.progress(), _no_heartbeat(), processes.undisturbed():
             outcome = curate(
@@ -193,28 +196,6 @@ def _report(outcome: Any, curated: str) -> int:
     latest = Path(curated) / "latest"
     print(f"stories   {latest / 'stories'}\nreport    {latest / 'report' / 'index.html'}\nsnapshot  {outcome.snapshot}")
     return DONE
-
-
-def _quiet_prefect() -> None:
-    """A Prefect home of our own, and silence: a one-off run needs no server, no profile and no network."""
-    from tasks.settings import cache_folder
-
-    home = cache_folder() / "prefect"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a home that cannot be written: the database is made anew in each run
-        home = Path(tempfile.mkdtemp(prefix="copydesk-"))
-    quiet = {
-        "DO_NOT_TRACK": "1",
-        "PREFECT_HOME": str(home),
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_LOGGING_TO_API_ENABLED": "false",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    }
-    for name, value in quiet.items():
-        os.environ.setdefault(name, value)
 
 
 def _no_heartbeat() -> Any:

@@ -1,0 +1,45 @@
+"""What the server of the worker processes imports when it starts, so that no worker has to: they are forked from it.
+
+Not imported by anything else; `processes.warm_up` names it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from flows import processes
+
+NAMES = (
+    "great_expectations",
+    "pyarrow.parquet",
+    "pyarrow.dataset",
+    "tasks.workers",
+    "tasks.boilerplate",
+    "tasks.cluster",
+    "tasks.fingerprint",
+    "tasks.match",
+    "tasks.publish",
+    "tasks.repair",
+    # what the rooms import when they need it
+    "datasketch",
+    "fastwarc",
+    "ftfy",
+    "numba",
+    "pycld2",
+    "trafilatura",
+    "zstandard",
+)
+
+
+def _load() -> None:
+    for name in NAMES:
+        import_module(name)
+    kernels = import_module("tasks.kernels")
+    for module in iter_modules(kernels.__path__, "tasks.kernels."):
+        import_module(module.name)
+
+
+processes.stop_sweeping()
+_load()
+processes.sweep_again()
