@@ -6,8 +6,8 @@ import sys
 from importlib import import_module
 
 PARTS = ("quality", "clean", "kernels", "candidates", "reliability", "matching", "race")
-WHEN_NAMED = ("rivals",)
-"""They build virtual environments of some GB."""
+WHEN_NAMED = ("rivals", "corpus", "corpus-score", "scale")
+"""They build virtual environments of some GB, need arguments, or take an hour."""
 
 
 def main() -> int:
@@ -15,7 +15,7 @@ def main() -> int:
     if chosen[0] not in PARTS + WHEN_NAMED:
         print(f"usage: python -m bench [{'|'.join(PARTS + WHEN_NAMED)}] [...]")
         return 2
-    return max(int(import_module(f"bench.{part}").main(sys.argv[2:])) for part in chosen)
+    return max(int(import_module(f"bench.{part.replace('-', '_')}").main(sys.argv[2:])) for part in chosen)
 
 
 if __name__ == "__main__":
