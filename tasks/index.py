@@ -91,8 +91,8 @@ def write(table: pa.Table, folder: Path, shard: str, told: Any) -> str:
     month, halves = month[order], halves[order]
     columns = [halves[:, 0], halves[:, 1], month, reading.times(table)]
     columns += [table[name] for name in FEATURES.names[len(columns) :]]
-    features = pa.table([pa.array(column) if isinstance(column, np.ndarray) else column for column in columns], schema=FEATURES)
-    files.write_arrow(features.combine_chunks().to_batches(), FEATURES, features_file(folder, shard))
+    arrays = [pa.array(column) if isinstance(column, np.ndarray) else column.combine_chunks() for column in columns]
+    files.write_arrow([pa.record_batch(arrays, schema=FEATURES)], FEATURES, features_file(folder, shard))
     path, draft = stories_file(folder, shard), folder / f".draft-{shard}.parquet"
     stories = schema.conform(table, STORIES)
     described = stories.schema.with_metadata({"told": json.dumps(told)})
@@ -153,8 +153,9 @@ def write_roster(folder: Path, now: Sequence[str], then: Sequence[str], out: Pat
         with files.arrow(features_file(folder, shard)) as file:
             table = pa.Table.from_batches([file.get_batch(0)]).select(["story", "rest", "month", "published"])
             tables.append([np.array(column.to_numpy()) for column in table.columns] + [np.full(len(table), number, np.uint32)])
-    story, rest, month, published, shard = (np.concatenate(column) for column in zip(*tables, strict=True))
-    row = np.concatenate([np.arange(len(table[0]), dtype=np.uint32) for table in tables])
+    empty = [np.zeros(0, field.type.to_pandas_dtype()) for field in ROSTER][:5]
+    story, rest, month, published, shard = (np.concatenate(column) for column in zip(empty, *tables, strict=True))
+    row = np.concatenate([np.arange(len(table[0]), dtype=np.uint32) for table in (empty, *tables)])
     in_now, old = shard < len(now), np.isin(shard, [i for i, one in enumerate(shards) if one in set(then)])
     order = np.lexsort((shard, rest, story, published, month == FAULTY))
     rank = np.empty(len(order), np.uint32)
