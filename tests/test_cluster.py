@@ -223,7 +223,9 @@ def test_decisions_do_not_depend_on_shards_partitions_or_order(tmp_path: Path, s
     shuffled = random.Random(seed).sample(rows, len(rows))  # noqa: S311 -- no secret
     one = decide(rows, tmp_path / "one")
     assert decide(shuffled, tmp_path / "other", size, partitions, parts) == one
-    written = [{path.relative_to(home) for path in home.rglob("*.parquet")} for home in (tmp_path / "one/snapshot", tmp_path / "other/snapshot")]
+    written = [
+        {path.relative_to(home) for path in home.rglob("*.parquet")} for home in (tmp_path / "one/snapshot", tmp_path / "other/snapshot")
+    ]
     assert written[0] == written[1]  # the names end in the hash of the content
     assert len(written[0]) >= 4
 
