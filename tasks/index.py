@@ -88,8 +88,8 @@ def write(table: pa.Table, folder: Path, shard: str, told: Any) -> str:
     table = table.take(order).combine_chunks()
     month, halves = month[order], halves[order]
     made = [pa.array(column) for column in (halves[:, 0], halves[:, 1], month, reading.times(table))]
-    features = pa.table([*made, *(table[name] for name in FEATURES.names[len(made) :])], schema=FEATURES)
-    files.write_arrow(features.combine_chunks().to_batches(), FEATURES, features_file(folder, shard))
+    taken = [table[name].combine_chunks() for name in FEATURES.names[len(made) :]]
+    files.write_arrow([pa.record_batch([*made, *taken], schema=FEATURES)], FEATURES, features_file(folder, shard))
     path, draft = stories_file(folder, shard), folder / f".draft-{shard}.parquet"
     stories = schema.conform(table, STORIES)
     described = stories.schema.with_metadata({"told": json.dumps(told)})

@@ -233,9 +233,9 @@ def propose(
     """
     roster = Roster.read(roster_file)
     key, rank, further, alone = _shared_keys(key_files, part, _touched(only) if only else None)
-    since = _since(roster, derivative.days)
-    now = _proposed(key, rank, further, since, hot_key, None if roster.now.all() else roster.now)
-    then = _proposed(key, rank, further, since, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
+    since, dated = _since(roster, derivative.days)
+    now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now)
+    then = _proposed(key, rank, further, since, dated, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
     found = []
     for name, (pairs, _, _) in (("now", now), ("then", then)):
         found.append(out / f"{name}-{part:05d}.arrow")
@@ -244,18 +244,18 @@ def propose(
     return Proposed(found[0], found[1], len(now[0]), distinct, *now[1:])
 
 
-def _since(roster: Roster, days: int) -> npt.NDArray[np.uint32]:
-    """By rank: the lowest rank published `days` before at the earliest; 0 for stories without a date."""
+def _since(roster: Roster, days: int) -> tuple[npt.NDArray[np.uint32], int]:
+    """By rank the lowest rank published `days` before at the earliest, 0 for stories without a date; how many, the first, have one."""
     healthy = roster["month"] != index.FAULTY
     published = roster["published"][healthy]
     known = published != stories.UNKNOWN
     out = np.zeros(len(roster.table), np.uint32)
     out[: len(published)][known] = np.searchsorted(published, published[known] - days * stories.DAY_US)
-    return out
+    return out, int(known.sum())
 
 
 def _proposed(
-    key: Any, rank: Any, further: Any, since: npt.NDArray[np.uint32], hot_key: int, members: npt.NDArray[np.bool_] | None
+    key: Any, rank: Any, further: Any, since: npt.NDArray[np.uint32], dated: int, hot_key: int, members: npt.NDArray[np.bool_] | None
 ) -> tuple[npt.NDArray[np.uint64], int, int]:
     """Distinct pairs that sorted keys propose among the members; hot keys and the pairs they left out."""
     from tasks.kernels import pairs
@@ -264,7 +264,7 @@ def _proposed(
         chosen = members[rank]
         key, rank, further = key[chosen], rank[chosen], further[chosen]
     close = pairs.propose(key, rank, np.where(further > 0, since[rank], np.uint32(0)), hot_key)
-    far = np.flatnonzero((further > 0) & (since[rank] > 0))
+    far = np.flatnonzero((further > 0) & (rank < dated))
     longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
     longer, far_rank, _, _ = _grouped(longer, rank[far], further[far])
     apart = pairs.propose(longer, far_rank, np.zeros(len(longer), np.uint32), hot_key)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks import cluster, fingerprint, match, schema, settings
+from tasks import cluster, files, fingerprint, index, match, publish, schema, settings
 
 DATA = Path(__file__).parent / "data"
 NEAR, DERIVATIVE, POLICY = settings.Near(), settings.Derivative(), settings.Cluster()
@@ -42,32 +43,66 @@ def families(*names: str, file: str = "families.jsonl") -> list[dict[str, Any]]:
     ]
 
 
-def shards(rows: Sequence[dict[str, Any]], folder: Path, size: int = 1000) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for i in range(0, max(1, len(rows)), size):
-        path = folder / f"shard-{i:05d}.parquet"
-        table = pa.Table.from_pylist(list(rows[i : i + size]), schema=schema.CHECKED)
-        pq.write_table(fingerprint.fingerprint(table, NEAR, DERIVATIVE), path)
-        paths.append(path)
-    return paths
+def work(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> str:
+    """CHECKED rows as a worked shard in `folder`; gives its name."""
+    table = pa.Table.from_pylist(list(rows), schema=schema.CHECKED)
+    return index.write(fingerprint.fingerprint(table, NEAR, DERIVATIVE), folder, name, {})
 
 
-def propose(paths: Sequence[Path], folder: Path, partitions: int = 1, hot_key: int = POLICY.hot_key) -> list[match.Proposed]:
-    keys = [match.keys(path, folder / "keys", partitions, NEAR, DERIVATIVE) for path in paths]
-    return [match.propose([files[p] for files in keys], folder / f"pairs-{p}.parquet", hot_key) for p in range(partitions)]
+def roster(now: Sequence[str], folder: Path, then: Sequence[str] = ()) -> Path:
+    """The roster of some shards in `folder`."""
+    index.write_roster(folder, now, then, folder / "roster.arrow")
+    return folder / "roster.arrow"
+
+
+def shards(rows: Sequence[dict[str, Any]], folder: Path, size: int = 1000) -> Path:
+    """The rows in shards of a size; gives their roster."""
+    return roster([work(rows[i : i + size], folder, f"shard-{i:05d}") for i in range(0, max(1, len(rows)), size)], folder)
+
+
+def propose(
+    roster_file: Path, folder: Path, partitions: int = 1, hot_key: int = POLICY.hot_key, only: Path | None = None
+) -> list[match.Proposed]:
+    """What the keys of all shards propose, one shard a time, in some ranges."""
+    folder.mkdir(exist_ok=True)
+    numbers = [number for batch in index.batches(roster_file, 1) for number in batch]
+    keys = [match.keys(roster_file, [n], folder / f"keys-{n}.arrow", partitions, NEAR, DERIVATIVE, only) for n in numbers]
+    return [match.propose(keys, roster_file, part, folder, DERIVATIVE, hot_key, only) for part in range(partitions)]
+
+
+def ranked(found: Sequence[match.Proposed], when: str = "now") -> list[tuple[int, int]]:
+    """The pairs of ranks in the files of all ranges."""
+    pairs: list[tuple[int, int]] = []
+    for part in found:
+        with files.arrow(getattr(part, f"{when}_file")) as file:
+            lower, upper = match.unpacked(file.read_all()["pair"].to_numpy())
+            pairs += zip(lower.tolist(), upper.tolist(), strict=True)
+    return pairs
+
+
+def named(roster_file: Path, found: Sequence[match.Proposed], when: str = "now") -> set[frozenset[str]]:
+    """The pairs of story_ids in the files of all ranges."""
+    ids = index.Roster.read(roster_file).ids
+    return {frozenset(ids(np.array(pair))) for pair in ranked(found, when)}
 
 
 def decide(
     rows: Sequence[dict[str, Any]], folder: Path, size: int = 1000, partitions: int = 1, parts: int = 1, policy: settings.Cluster = POLICY
 ) -> dict[str, dict[str, Any]]:
     """Decisions by raw_id, `duplicate_of`, `cluster_id` and `same_story` as raw_ids too, after a run in shards, partitions and parts."""
-    paths = shards(rows, folder, size)
-    pairs = [found.pairs_file for found in propose(paths, folder, partitions)]
-    judged = [match.judge(pairs, paths, folder / f"judged-{p}.parquet", NEAR, DERIVATIVE, p, parts).judged_file for p in range(parts)]
-    done = cluster.cluster(judged, paths, folder / "decisions.parquet", "0123456789abcdef", NEAR, DERIVATIVE, policy)
+    roster_file = shards(rows, folder, size)
+    proposed = propose(roster_file, folder, partitions)
+    judged = [match.judge(proposed, roster_file, folder, NEAR, DERIVATIVE, part, parts).judged_file for part in range(parts)]
+    plan = cluster.plan(judged, roster_file, folder, parts)
+    clustered = [
+        cluster.cluster(file, roster_file, folder / f"standing-{n}.parquet", NEAR, DERIVATIVE, policy).standing_file
+        for n, file in enumerate(plan.part_files)
+    ]
+    merged = cluster.merge(plan.carried_file, clustered, roster_file, folder)
+    decided = publish.Decided(roster_file, *merged, (), "0123456789abcdef")
+    publish.write(publish.plan(decided, 1000).units, decided, folder / "snapshot", None)
     names = {row["story_id"]: row["raw_id"] for row in rows}
-    table = pq.read_table(done.decisions_file)
+    table = pq.read_table(folder / "snapshot" / "decisions")
     assert table.schema.equals(schema.DECISIONS)
     out = {}
     for row in table.to_pylist():

@@ -252,21 +252,56 @@ def test_what_is_shared_is_found_however_long_the_rest() -> None:
         assert set(chosen[: starts[1]].tolist()) & set(chosen[starts[1] :].tolist())
 
 
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9), st.integers(0, 9)), max_size=40), st.integers(2, 5), st.integers(0, 10))
-def test_proposals_are_the_pairs_that_share_a_key(rows: list[tuple[int, int, int]], hot: int, days: int) -> None:
-    rows = sorted({(key, story): (key, published, story) for key, published, story in rows}.values())
-    keys, published, stories = (np.array([row[i] for row in rows], np.int64) for i in range(3))
-    undated = published >= 8
-    since = np.where(undated, -1, published - days)
-    lower, upper, hot_keys, left_out = pairs.propose(keys.astype(np.uint64), stories.astype(np.uint64), published, since, hot)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), max_size=40), st.integers(2, 5), st.integers(0, 10))
+def test_proposals_are_the_pairs_that_share_a_key(entries: list[tuple[int, int]], hot: int, days: int) -> None:
+    rows = sorted(set(entries))  # key, rank; the last two ranks have no date, a rank a day the others
+    keys, ranks = np.array(rows, np.int64).reshape(-1, 2).T
+    since = np.where(ranks >= 8, 0, np.maximum(0, ranks - days))
+    packed, hot_keys, left_out = pairs.propose(keys.astype(np.uint64), ranks.astype(np.uint32), since.astype(np.uint32), hot)
     expected, hot_expected, missing = [], set(), 0
-    for j, (key, at, story) in enumerate(rows):
-        before = [other for k, then, other in rows[:j] if k == key and (at >= 8 or at - then <= days)]
-        expected += [(min(story, other), max(story, other)) for other in before[:hot]]
+    for j, (key, rank) in enumerate(rows):
+        before = [other for k, other in rows[:j] if k == key and (rank >= 8 or rank - other <= days)]
+        expected += [(other, rank) for other in before[:hot]]
         missing += len(before[hot:])
         hot_expected |= {key} if before[hot:] else set()
-    assert list(zip(lower.tolist(), upper.tolist(), strict=True)) == expected
+    assert [(pair >> 32, pair & 0xFFFFFFFF) for pair in packed.tolist()] == expected
     assert (hot_keys, left_out) == (len(hot_expected), missing)
+
+
+columns = st.lists(st.tuples(st.integers(0, 2**64 - 1) | st.integers(0, 3), st.integers(0, 9), st.integers(0, 9)), max_size=40)
+
+
+def entries(rows: list[tuple[int, int, int]]) -> tuple[Any, Any, Any]:
+    """key, rank, further of some entries."""
+    kinds = (np.uint64, np.uint32, np.uint32)
+    keys, ranks, further = (np.array([row[i] for row in rows], kind) for i, kind in enumerate(kinds))
+    return keys, ranks, further
+
+
+@given(columns, st.integers(1, 7))
+def test_ranges_of_keys_hold_all_entries_in_the_order_of_the_keys(rows: list[tuple[int, int, int]], ranges: int) -> None:
+    *found, starts = pairs.by_range(*entries(rows), ranges)
+    told = list(zip(*(column.tolist() for column in found), strict=True))
+    assert len(starts) == ranges + 1
+    for part in range(ranges):  # in each the entries as they came
+        assert told[starts[part] : starts[part + 1]] == [row for row in rows if (row[0] >> 32) * ranges >> 32 == part]
+    assert (starts[0], starts[-1]) == (0, len(rows))
+
+
+@given(columns)
+def test_entries_of_a_key_are_sorted_by_rank(rows: list[tuple[int, int, int]]) -> None:
+    rows = sorted({(key, rank): (key, rank, further) for key, rank, further in rows}.values(), key=lambda row: row[0])
+    keys, ranks, further = entries(rows)
+    pairs.sort_within(keys, ranks, further)
+    assert list(zip(keys.tolist(), ranks.tolist(), further.tolist(), strict=True)) == sorted(rows)
+
+
+@given(hashes, hashes, st.integers(6, 20))
+def test_a_bitmap_holds_all_it_was_filled_with(inside: list[int], other: list[int], bits: int) -> None:
+    bitmap = pairs.filled(np.array(inside, np.uint64), bits)
+    assert pairs.may_hold(bitmap, np.array(inside, np.uint64)).all()
+    low = {key % (1 << bits) for key in inside}
+    assert pairs.may_hold(bitmap, np.array(other, np.uint64)).tolist() == [key % (1 << bits) in low for key in other]
 
 
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=60))

@@ -10,10 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from matching import DERIVATIVE, NEAR, decide, families, propose, shards, story
+from matching import DERIVATIVE, NEAR, decide, families, named, propose, ranked, shards, story
 
 from tasks import match, settings
-from tasks.verdict import stories
 
 SAME = ("light", "heavy", "mixed", "syndicated")
 ROWS = families()
@@ -22,18 +21,17 @@ SOURCE = BY_ID["dC00-source"]
 
 
 def test_candidates_find_every_rewrite_of_the_families(tmp_path: Path) -> None:
-    (found,) = propose(shards(ROWS, tmp_path), tmp_path)
-    pairs = {tuple(row.values()) for row in pq.read_table(found.pairs_file).to_pylist()}
+    roster = shards(ROWS, tmp_path)
+    pairs = named(roster, propose(roster, tmp_path))
     for row in ROWS:
         family, role = row["raw_id"].split("-")
         if role in SAME:
-            pair = sorted(stories.number(BY_ID[name]["story_id"]) for name in (row["raw_id"], f"{family}-source"))
-            assert tuple(pair) in pairs, row["raw_id"]
+            assert {row["story_id"], BY_ID[f"{family}-source"]["story_id"]} in pairs, row["raw_id"]
 
 
 def test_pairs_are_distinct_and_ordered(tmp_path: Path) -> None:
     (found,) = propose(shards(ROWS, tmp_path), tmp_path)
-    rows = [(row["a"], row["b"]) for row in pq.read_table(found.pairs_file).to_pylist()]
+    rows = ranked([found])
     assert rows == sorted(set(rows))
     assert all(a < b for a, b in rows)
     assert found.pairs == len(rows)
@@ -41,13 +39,12 @@ def test_pairs_are_distinct_and_ordered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("partitions", "size"), [(1, 50), (5, 1000), (16, 37)])
 def test_proposals_depend_on_the_set_alone(tmp_path: Path, partitions: int, size: int) -> None:
-    def union(found: list[match.Proposed]) -> set[tuple[int, int]]:
-        return {(row["a"], row["b"]) for part in found for row in pq.read_table(part.pairs_file).to_pylist()}
-
     shuffled = random.Random(partitions).sample(ROWS, len(ROWS))  # noqa: S311 -- no secret
-    one = propose(shards(ROWS, tmp_path / "one"), tmp_path / "one", hot_key=3)
-    other = propose(shards(shuffled, tmp_path / "other", size), tmp_path / "other", partitions, hot_key=3)
-    assert union(one) == union(other)
+    one_roster, other_roster = shards(ROWS, tmp_path / "one"), shards(shuffled, tmp_path / "other", size)
+    one = propose(one_roster, tmp_path / "one", hot_key=3)
+    other = propose(other_roster, tmp_path / "other", partitions, hot_key=3)
+    assert named(one_roster, one) == named(other_roster, other)
+    assert set(ranked(one)) == set(ranked(other))
     for count in ("keys", "hot_keys", "left_out"):
         assert sum(getattr(part, count) for part in one) == sum(getattr(part, count) for part in other)
 
@@ -59,9 +56,9 @@ def test_far_stories_need_more_in_common(tmp_path: Path) -> None:
         rows = [row for row in ROWS if row["raw_id"].split("-")[1] in ("source", "heavy", "sametopic")]
         dates = {"source": None, "heavy": None, "sametopic": None} | {role: moved(role) for role in ("source", "heavy", "sametopic")}
         rows = [story(row["raw_id"], row["text"], published_at=dates[row["raw_id"].split("-")[1]]) for row in rows]
-        names = {stories.number(row["story_id"]): row["raw_id"] for row in rows}
-        (part,) = propose(shards(rows, tmp_path / name), tmp_path / name)
-        return {frozenset((names[row["a"]], names[row["b"]])) for row in pq.read_table(part.pairs_file).to_pylist()}
+        names = {row["story_id"]: row["raw_id"] for row in rows}
+        roster = shards(rows, tmp_path / name)
+        return {frozenset(names[one] for one in pair) for pair in named(roster, propose(roster, tmp_path / name))}
 
     undated = found("undated", lambda _: None)
     close = found("close", lambda role: {"source": "2025-05-01", "heavy": "2025-05-15", "sametopic": "2025-05-08"}[role])
@@ -76,11 +73,12 @@ def test_far_stories_need_more_in_common(tmp_path: Path) -> None:
 def test_a_hot_key_proposes_only_the_first_in_keep_order(tmp_path: Path) -> None:
     days = ["2025-05-03", "2025-05-01", None, "2025-05-02T10:00:00", "2025-05-02"]
     rows = [story(f"copy {i}", SOURCE["text"], published_at=day) for i, day in enumerate(days)]
-    (found,) = propose(shards(rows, tmp_path), tmp_path, hot_key=2)
+    roster = shards(rows, tmp_path)
+    (found,) = propose(roster, tmp_path, hot_key=2)
     assert found.hot_keys == found.keys + DERIVATIVE.samples  # the longer keys of stories far apart are hot as well
     assert found.left_out == found.keys * 3 + DERIVATIVE.samples * 1  # of which the undated one has none
-    number = {stories.number(row["story_id"]): i for i, row in enumerate(rows)}
-    pairs = {frozenset((number[row["a"]], number[row["b"]])) for row in pq.read_table(found.pairs_file).to_pylist()}
+    number = {row["story_id"]: i for i, row in enumerate(rows)}
+    pairs = {frozenset(number[one] for one in pair) for pair in named(roster, [found])}
     first = {1, 3}  # the bare second of May is over later than its tenth hour
     assert pairs == {frozenset(pair) for pair in combinations(range(5), 2) if first & set(pair)}
 
@@ -92,31 +90,26 @@ def test_faulty_rows_are_never_proposed(tmp_path: Path) -> None:
 
 
 def test_settings_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    (shard,) = shards([SOURCE], tmp_path)
+    roster = shards([SOURCE], tmp_path)
     with pytest.raises(ValueError, match="exceed"):
-        match.keys(shard, tmp_path, 1, settings.Near(bands=64, rows=4), DERIVATIVE)
-    with pytest.raises(ValueError, match="fingerprint the shards again"):
-        match.keys(shard, tmp_path, 1, NEAR, settings.Derivative(samples=64))
+        match.check(settings.Near(bands=64, rows=4), DERIVATIVE)
     with pytest.raises(ValueError, match="must not be less"):
-        match.keys(shard, tmp_path, 1, NEAR, settings.Derivative(rows=4, far_rows=3))
+        match.check(NEAR, settings.Derivative(rows=4, far_rows=3))
+    match.check(NEAR, DERIVATIVE)
+    with pytest.raises(ValueError, match="fingerprint the shards again"):
+        match.keys(roster, [0], tmp_path / "keys", 1, NEAR, settings.Derivative(samples=64))
 
 
 def test_judged_parts_are_the_whole(tmp_path: Path) -> None:
-    paths = shards(families("dC00", "dC01", "dC02"), tmp_path, 7)
-    pairs = [found.pairs_file for found in propose(paths, tmp_path, 3)]
-    whole = match.judge(pairs, paths, tmp_path / "whole.parquet", NEAR, DERIVATIVE)
-    parts = [match.judge(pairs, paths, tmp_path / f"{p}.parquet", NEAR, DERIVATIVE, p, 4) for p in range(4)]
+    roster = shards(families("dC00", "dC01", "dC02"), tmp_path, 7)
+    proposed = propose(roster, tmp_path, 3)
+    whole = match.judge(proposed, roster, tmp_path / "whole", NEAR, DERIVATIVE)
+    parts = [match.judge(proposed, roster, tmp_path / "parts", NEAR, DERIVATIVE, part, 4) for part in range(4)]
     together = pa.concat_tables([pq.read_table(part.judged_file) for part in parts])
     assert together.sort_by([("a", "ascending"), ("b", "ascending")]).equals(pq.read_table(whole.judged_file))
     assert sum(part.proposed for part in parts) == whole.proposed
+    assert sum(part.positive for part in parts) == whole.positive
     assert whole.positive >= 12
-
-
-def test_a_story_that_is_in_no_shard_is_an_error(tmp_path: Path) -> None:
-    paths = shards(families("dC00"), tmp_path, 4)
-    pairs = [found.pairs_file for found in propose(paths, tmp_path)]
-    with pytest.raises(ValueError, match="give all shards"):
-        match.judge(pairs, [], tmp_path / "judged.parquet", NEAR, DERIVATIVE)
 
 
 # ---- the benchmarks -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tasks import boilerplate, cluster, fingerprint, ingest, match, publish, repair, settings
+from tasks import boilerplate, cluster, fingerprint, index, ingest, match, publish, repair, settings
 from tasks.repair import apply
 
 KNOBS = settings.load()
@@ -62,21 +62,29 @@ def curated(
         ledger = pq.read_table(ingest.read_batch(files, store, work / "ledger", KNOBS.ingest.max_record_bytes, shard_rows, 10_000_000))
         states = dict.fromkeys(ledger["raw_uri"].to_pylist(), "present")
         written: dict[str, str] = {}
-        shards: list[Path] = []
+        shards: list[str] = []
         for shard in sorted({name for names in ledger["shards"].to_pylist() for name in names}):
             table = ingest.parse(pq.read_table(store / shard), KNOBS.ingest, states)
             written |= dict(zip(table["story_id"].to_pylist(), table["text"].to_pylist(), strict=True))
             table = boilerplate.strip(repair.repair(table, KNOBS.repair), KNOBS.strip)
-            pq.write_table(fingerprint.fingerprint(table, KNOBS.near, KNOBS.derivative), work / shard)
-            shards.append(work / shard)
-        keys = [match.keys(shard, work / "keys", 2, KNOBS.near, KNOBS.derivative) for shard in shards]
-        pairs = [match.propose(files_of, work / f"pairs-{n}", 50).pairs_file for n, files_of in enumerate(zip(*keys, strict=True))]
-        judged = match.judge(pairs, shards, work / "judged", KNOBS.near, KNOBS.derivative).judged_file
-        decisions = cluster.cluster([judged], shards, work / "decisions", "r", KNOBS.near, KNOBS.derivative, KNOBS.cluster).decisions_file
-        placement = publish.place(decisions, shards, work, 5)
-        for route in placement.routes:
-            publish.route(*route)
-        entries = publish.write_files(list(placement.files.items()), out, None) + publish.write_decisions(decisions, out, None, 5)
+            table = fingerprint.fingerprint(table, KNOBS.near, KNOBS.derivative)
+            shards.append(index.write(table, work, index.name(shard, None), {}))
+        roster = work / "roster"
+        index.write_roster(work, shards, (), roster)
+        keys = [
+            match.keys(roster, batch, work / f"keys-{n}", 2, KNOBS.near, KNOBS.derivative)
+            for n, batch in enumerate(index.batches(roster, 5))
+        ]
+        proposed = [match.propose(keys, roster, part, work, KNOBS.derivative, 50) for part in range(2)]
+        judged = match.judge(proposed, roster, work, KNOBS.near, KNOBS.derivative).judged_file
+        plan = cluster.plan([judged], roster, work, 2)
+        standing = [
+            cluster.cluster(part, roster, work / f"standing-{n}", KNOBS.near, KNOBS.derivative, KNOBS.cluster).standing_file
+            for n, part in enumerate(plan.part_files)
+        ]
+        decided = publish.Decided(roster, *cluster.merge(plan.carried_file, standing, roster, work), (), "r")
+        units = publish.plan(decided, 5).units
+        entries = [entry for batch in publish.batches(units, 7) for entry in publish.write(batch, decided, out, None)]
         assert sum(ledger["records"].to_pylist()) == len(pq.read_table(out / "decisions"))
         tables = {name: pq.read_table(out / name).to_pylist() for name in ("stories", "duplicates", "quarantine", "decisions")}
         return {entry["path"]: entry["sha256"] for entry in entries}, tables, written

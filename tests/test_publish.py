@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import publish
-from tasks.schema import COLUMNS, DECISIONS, FINGERPRINTED, INPUTS, TABLES, conform, schema
+from tasks import cluster, files, index, publish
+from tasks.schema import COLUMNS, FINGERPRINTED, INPUTS, STANDING, TABLES, conform, schema
 
 
 def rows_of(wanted: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
@@ -25,51 +27,66 @@ def rows_of(wanted: pa.Schema, rows: list[dict[str, Any]]) -> pa.Table:
     return conform(pa.Table.from_pylist([blank | row for row in rows], schema=wanted), wanted)
 
 
-def shard(path: Path, rows: list[dict[str, Any]]) -> Path:
-    pq.write_table(rows_of(FINGERPRINTED, rows), path)
-    return path
-
-
-def decided(path: Path, rows: list[dict[str, Any]]) -> Path:
-    pq.write_table(rows_of(DECISIONS, rows), path)
-    return path
-
-
 IDS = [f"{number * 0x1357 % 0x10000:04x}{number:028x}" for number in range(40)]
+STORIES: list[dict[str, Any]] = [
+    {
+        "story_id": story,
+        "source": f"s{n % 3}",
+        "text": f"Text {n}",
+        "raw_uri": f"f{n % 4}.jsonl",
+        "published_at": None if n % 5 == 0 else datetime(2025, 1 + n % 2, 1 + n % 28, tzinfo=UTC),
+    }
+    | ({"stage": "check", "reason": "too_short"} if n % 10 == 9 else {})
+    for n, story in enumerate(IDS)
+]
+EVERY = list(range(40))
+
+
+def repeats(numbers: list[int]) -> list[dict[str, Any]]:
+    """Every fourth story is a duplicate of the one before it."""
+    return [
+        {"story_id": IDS[n], "source": f"s{n % 3}", "reason": "tie", "cluster_id": IDS[n - 1], "duplicate_of": IDS[n - 1]}
+        for n in numbers
+        if n % 4 == 3 and n % 10 != 9
+    ]
+
+
+def decided(
+    home: Path,
+    shards: list[list[int]],
+    before: list[list[int]] | None = None,
+    standing: list[int] | None = None,
+    vanished: tuple[str, ...] = (),
+) -> publish.Decided:
+    """What the last stages found of some of the forty stories in some shards; `before`: those of the last run; `standing`: who has a standing."""
+    folder = home / "index"
+    folder.mkdir(parents=True)
+    named = {str(part): part for part in [*shards, *(before or [])]}
+    names = {
+        told: index.write(rows_of(FINGERPRINTED, [STORIES[n] for n in part]), folder, f"shard{number}", {})
+        for number, (told, part) in enumerate(named.items())
+    }
+    index.write_roster(folder, [names[str(part)] for part in shards], [names[str(part)] for part in before or []], home / "roster.arrow")
+    rows = repeats(sorted(n for part in shards for n in part) if standing is None else standing)
+    pq.write_table(rows_of(STANDING, rows), home / "all.parquet")
+    merged = cluster.merge(home / "all.parquet", [], home / "roster.arrow", home)
+    return publish.Decided(home / "roster.arrow", *merged, vanished, "r")
+
+
+def written(layout: publish.Layout, found: publish.Decided, draft: Path, parent: Path | None) -> list[dict[str, Any]]:
+    """All tables of a snapshot in its draft folder."""
+    entries = [entry for batch in publish.batches(layout.units, 7) for entry in publish.write(batch, found, draft, parent)]
+    if parent:
+        entries += publish.take_over(layout.unchanged, draft, parent)
+    records = [{"raw_uri": "f.jsonl", "records": int(index.Roster.read(found.roster_file).now.sum())}]
+    return [*entries, publish.write_inputs(rows_of(INPUTS, records), draft, parent)]
 
 
 def snapshot(home: Path, shards: list[list[int]], file_rows: int, parent: Path | None = None) -> tuple[Path, list[dict[str, Any]]]:
     """Forty stories in some shards: every fourth a duplicate of the one before, every tenth quarantined."""
-    home.mkdir()
-    stories = [
-        {
-            "story_id": story,
-            "source": f"s{n % 3}",
-            "text": f"Text {n}",
-            "raw_uri": "f.jsonl",
-            "published_at": None if n % 5 == 0 else datetime(2025, 1 + n % 2, 1 + n % 28, tzinfo=UTC),
-        }
-        for n, story in enumerate(IDS)
-    ]
-    decisions = [
-        {"story_id": story, "raw_uri": "f.jsonl", "outcome": "quarantined"}
-        if n % 10 == 9
-        else {"story_id": story, "raw_uri": "f.jsonl", "outcome": "duplicate", "cluster_id": IDS[n - 1], "duplicate_of": IDS[n - 1]}
-        if n % 4 == 3
-        else {"story_id": story, "raw_uri": "f.jsonl", "outcome": "kept", "cluster_id": story}
-        for n, story in enumerate(IDS)
-    ]
-    paths = [shard(home / f"{number}.parquet", [stories[n] for n in part]) for number, part in enumerate(shards)]
-    listed = decided(home / "decisions.parquet", decisions)
-    draft = home / "snapshot"
-    draft.mkdir()
-    placement = publish.place(listed, paths, home, file_rows)
-    for route in placement.routes:
-        publish.route(*route)
-    entries = [entry for batch in publish.batches(placement, 7) for entry in publish.write_files(batch, draft, parent)]
-    entries += publish.write_decisions(listed, draft, parent, file_rows)
-    entries.append(publish.write_inputs(rows_of(INPUTS, [{"raw_uri": "f.jsonl", "records": len(IDS)}]), draft, parent))
-    publish.finish(draft, home / "snapshots" / "one", {"files": entries})
+    found = decided(home, shards)
+    entries = written(publish.plan(found, file_rows), found, home / "snapshot", parent)
+    publish.finish(home / "snapshot", home / "snapshots" / "one", {"files": entries})
     return home / "snapshots" / "one", entries
 
 
@@ -104,6 +121,90 @@ def test_layout_months_cuts_and_order(tmp_path: Path) -> None:
         assert (whole / name).stat().st_mode & 0o222 == 0
         keys = [(row["source"], row["published_at"], row["story_id"]) for row in table.to_pylist()]
         assert keys == sorted(keys, key=lambda key: (key[0], key[1] or datetime.max.replace(tzinfo=UTC), key[2]))
+    quarantine = [entry["path"].split("/")[1].split(".")[0] for entry in entries if entry["path"].startswith("quarantine/")]
+    assert set(quarantine) == {"all"}  # in whatever month
+    ids = [pq.read_table(whole / entry["path"])["story_id"].to_pylist() for entry in entries if entry["path"].startswith("decisions/")]
+    assert all(part == sorted(part) for part in ids)
+    assert sorted(story for part in ids for story in part) == sorted(IDS)
+
+
+def test_row_groups_are_small_and_in_the_order_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "ROW_GROUP_ROWS", 3)
+    small, _ = snapshot(tmp_path / "small", [EVERY[::2], EVERY[1::2]], 1000)
+    monkeypatch.undo()
+    large, _ = snapshot(tmp_path / "large", [EVERY], 1000)
+    for path in sorted((small / "stories").iterdir()):
+        groups = pq.ParquetFile(path).metadata
+        sizes = [groups.row_group(i).num_rows for i in range(groups.num_row_groups)]
+        assert set(sizes[:-1]) <= {3}
+        assert 0 < sizes[-1] <= 3
+        whole = next((large / "stories").glob(path.name.split(".")[0] + ".*"))
+        assert pq.read_table(path).equals(pq.read_table(whole))
+
+
+def unhashed(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Names of the files but the inputs', without hash."""
+    return {entry["path"].rsplit(".", 2)[0] for entry in entries if not entry["path"].startswith("inputs/")}
+
+
+def stir(found: publish.Decided, numbers: list[int]) -> Path:
+    """A file that names stories whose cluster may have changed."""
+    ranks = np.sort(index.Roster.read(found.roster_file).find([IDS[n] for n in numbers])).astype(np.uint32)
+    path = found.roster_file.with_name("stirred.arrow")
+    files.write_arrow([pa.record_batch([pa.array(ranks)], schema=cluster.STIRRED)], cluster.STIRRED, path)
+    return path
+
+
+def test_only_files_whose_rows_changed_are_written_again(tmp_path: Path) -> None:
+    first, entries = snapshot(tmp_path / "a", [EVERY[:20]], 1000)
+    late = [21, 33, 37]  # of February, kept
+    found = decided(tmp_path / "b", [EVERY[:20], late], [EVERY[:20]])
+    stirred = stir(found, late)
+    layout = publish.plan(found, 1000, entries, stirred)
+    assert {unit.partition for unit in layout.units} == {"2025-02"}
+    assert unhashed(layout.unchanged) == {name for name in unhashed(entries) if "2025-02" not in name}
+    again = written(layout, found, tmp_path / "b" / "draft", first)
+    every = written(publish.plan(found, 1000), found, tmp_path / "b" / "scratch", None)
+    assert sorted(map(str, again)) == sorted(map(str, every))
+    for entry in layout.unchanged:
+        assert (tmp_path / "b" / "draft" / entry["path"]).samefile(first / entry["path"])
+
+
+def test_a_story_whose_cluster_changed_moves_between_the_tables_of_its_month(tmp_path: Path) -> None:
+    first, entries = snapshot(tmp_path / "a", [EVERY], 1000)
+    freed = 7  # no duplicate any more, and the story of the 6th stands for one less
+    assert STORIES[freed]["published_at"].month == 2
+    assert STORIES[freed - 1]["published_at"].month == 1
+    found = decided(tmp_path / "b", [EVERY], [EVERY], [n for n in EVERY if n != freed])
+    stirred = stir(found, [freed, freed - 1])
+    layout = publish.plan(found, 1000, entries, stirred)
+    assert {name for name in unhashed(layout.unchanged) if name.startswith(("stories", "duplicates"))} == {
+        f"{table}/unknown.0-of-1" for table in ("stories", "duplicates")
+    }
+    assert any(name.startswith("quarantine") for name in unhashed(layout.unchanged))
+    again = written(layout, found, tmp_path / "b" / "draft", first)
+    every = written(publish.plan(found, 1000), found, tmp_path / "b" / "scratch", None)
+    assert sorted(map(str, again)) == sorted(map(str, every))
+    assert IDS[freed] in pq.read_table(tmp_path / "b" / "draft" / "stories")["story_id"].to_pylist()
+
+
+def test_of_a_vanished_file_only_the_decisions_change(tmp_path: Path) -> None:
+    shards = [EVERY[::2], EVERY[1::2]]  # f1.jsonl and f3.jsonl are in the second alone
+    first, entries = snapshot(tmp_path / "a", shards, 1000)
+    found = decided(tmp_path / "b", shards, shards, vanished=("f1.jsonl",))
+    layout = publish.plan(found, 1000, entries, stir(found, []), ["shard1"])
+    assert {unit.tables for unit in layout.units} == {("decisions",)}
+    again = written(layout, found, tmp_path / "b" / "draft", first)
+    every = written(publish.plan(found, 1000), found, tmp_path / "b" / "scratch", None)
+    assert sorted(map(str, again)) == sorted(map(str, every))
+    states = {row["story_id"]: row["raw_state"] for row in pq.read_table(tmp_path / "b" / "draft" / "decisions").to_pylist()}
+    assert states == {IDS[n]: "vanished" if n % 4 == 1 else "present" for n in EVERY}
+
+
+def test_units_are_written_in_batches_of_some_rows() -> None:
+    units = [publish.Unit(("stories",), (n,), str(n), 0, 1, rows) for n, rows in enumerate([3, 3, 3, 9, 1, 0])]
+    assert [[unit.rows for unit in batch] for batch in publish.batches(units, 6)] == [[3, 3], [3], [9], [1, 0]]
+    assert publish.batches([], 6) == []
 
 
 def test_unchanged_files_are_linked_from_the_parent(tmp_path: Path) -> None:
@@ -114,10 +215,8 @@ def test_unchanged_files_are_linked_from_the_parent(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_a_file_with_the_schema(tmp_path: Path) -> None:
-    listed = decided(tmp_path / "d.parquet", [{"story_id": IDS[0], "outcome": "quarantined"}])
-    placement = publish.place(listed, [shard(tmp_path / "0.parquet", [{"story_id": IDS[0]}])], tmp_path, 10)
-    publish.route(*placement.routes[0])
-    publish.write_files(list(placement.files.items()), tmp_path / "out", None)
+    found = decided(tmp_path, [[9]])  # quarantined
+    publish.write(publish.plan(found, 10).units, found, tmp_path / "out", None)
     for name in ("stories", "duplicates"):
         assert len(pq.read_table(tmp_path / "out" / name)) == 0
         assert pq.read_table(tmp_path / "out" / name).schema.equals(TABLES[name], check_metadata=True)
@@ -125,8 +224,7 @@ def test_an_empty_table_has_a_file_with_the_schema(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 2**16 - 1), max_size=60, unique=True), st.integers(1, 20))
 def test_the_cut_is_the_fewest_parts_within_the_limit(numbers: list[int], most: int) -> None:
-    ids = [f"{number:04x}" for number in numbers]
-    parts, count = publish._cut(ids, most)
+    parts, count = publish._cut(np.array(numbers, np.int64), most)
 
     def sizes(power: int) -> list[int]:
         return [sum(number * power >> 16 == part for number in numbers) for part in range(power)]
@@ -134,6 +232,7 @@ def test_the_cut_is_the_fewest_parts_within_the_limit(numbers: list[int], most: 
     assert max(sizes(count), default=0) <= most
     assert count == 1 or max(sizes(count // 2)) > most
     assert [number * count >> 16 for number in numbers] == parts.tolist()
+    assert publish._part(np.array(numbers, np.int64), count).tolist() == parts.tolist()
 
 
 def test_latest_is_swapped_and_always_names_a_snapshot(tmp_path: Path) -> None:
@@ -172,7 +271,7 @@ def test_verify_sees_a_lost_story(tmp_path: Path) -> None:
     path = whole / entry["path"]
     path.unlink()
     pq.write_table(TABLES["quarantine"].empty_table(), path)
-    listed = publish._entry(path, entry["path"], 0)
+    listed = entry | {"rows": 0, "bytes": files.size(path), "sha256": files.digest(path)}
     manifest = {"files": [listed if one is entry else one for one in entries]}
     (whole / "manifest.json").chmod(0o644)
     (whole / "manifest.json").write_text(json.dumps(manifest))
