@@ -96,10 +96,12 @@ def check(near: settings.Near, derivative: settings.Derivative) -> None:
 
 def touched(roster_file: Path, out: Path, near: settings.Near, derivative: settings.Derivative) -> int:
     """Write the keys of the stories that came or went since the last run, distinct and sorted (TOUCHED); gives how many."""
+    from tasks.kernels import digests
+
     roster = Roster.read(roster_file)
     moved = np.flatnonzero((roster.now != roster.then) & (roster["month"] != index.FAULTY))
     found = [_keys(roster, int(shard), moved, near, derivative)[0] for shard in np.unique(roster["shard"][moved])]
-    keys = np.unique(np.concatenate([np.zeros(0, np.uint64), *found]))
+    keys = digests.distinct(np.concatenate([np.zeros(0, np.uint64), *found]))[0]
     files.write_arrow([pa.record_batch([pa.array(keys)], schema=TOUCHED)], TOUCHED, out)
     return len(keys)
 
@@ -258,7 +260,7 @@ def _proposed(
     key: Any, rank: Any, further: Any, since: npt.NDArray[np.uint32], dated: int, hot_key: int, members: npt.NDArray[np.bool_] | None
 ) -> tuple[npt.NDArray[np.uint64], int, int]:
     """Distinct pairs that sorted keys propose among the members; hot keys and the pairs they left out."""
-    from tasks.kernels import pairs
+    from tasks.kernels import digests, pairs
 
     if members is not None:
         chosen = members[rank]
@@ -268,7 +270,7 @@ def _proposed(
     longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
     longer, far_rank, _, _ = _grouped(longer, rank[far], further[far])
     apart = pairs.propose(longer, far_rank, np.zeros(len(longer), np.uint32), hot_key)
-    return np.unique(np.concatenate([close[0], apart[0]])), int(close[1] + apart[1]), int(close[2] + apart[2])
+    return digests.distinct(np.concatenate([close[0], apart[0]]))[0], int(close[1] + apart[1]), int(close[2] + apart[2])
 
 
 def _shared_keys(key_files: Sequence[Path], part: int, touched: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
@@ -324,11 +326,12 @@ def judge(
         out: folder; `judged-PART.parquet` and `dropped-PART.arrow` are written.
         part, parts: only the pairs whose lower rank lies in this one of so many ranges.
     """
+    from tasks.kernels import digests
+
     roster = Roster.read(roster_file)
     cuts = np.linspace(0, len(roster.table), parts + 1).astype(np.uint64)
     now, then = (_pairs([getattr(one, f"{when}_file") for one in proposed], cuts[part], cuts[part + 1]) for when in ("now", "then"))
-    fresh = np.setdiff1d(now, then, assume_unique=True) if len(then) else now
-    dropped = np.setdiff1d(then, now, assume_unique=True)
+    fresh, dropped = now[~digests.within(now, then)], then[~digests.within(then, now)]
     lower, upper = unpacked(fresh)
     near_enough = sift(lower, upper, roster, near, derivative)
     lower, upper = lower[near_enough], upper[near_enough]
@@ -343,13 +346,15 @@ def judge(
 
 def _pairs(pair_files: Sequence[Path], begin: np.uint64, stop: np.uint64) -> npt.NDArray[np.uint64]:
     """The distinct pairs of some files whose lower rank lies in [begin, stop)."""
+    from tasks.kernels import digests
+
     found = [np.zeros(0, np.uint64)]
     for path in pair_files:
         with files.arrow(path) as file:
             pairs = file.get_batch(0).column(0).to_numpy()
             cut = np.searchsorted(pairs, np.array([begin, stop]) << np.uint64(32))
             found.append(np.array(pairs[cut[0] : cut[1]]))
-    return np.unique(np.concatenate(found))
+    return digests.distinct(np.concatenate(found))[0]
 
 
 def unpacked(pairs: npt.NDArray[np.uint64]) -> tuple[Ranks, Ranks]:
@@ -435,12 +440,14 @@ def doubtful(
 
     Only pairs found to be one story matter: those in `pairs_file`, JUDGED of the last run.
     """
+    from tasks.kernels import digests
+
     roster = Roster.read(roster_file)
     before = pq.read_table(pairs_file, columns=["a", "b"])
     ranks = np.sort(np.stack([roster.find(before[name].to_pylist()) for name in ("a", "b")], 1), axis=1).astype(np.uint64)
     known = (ranks[:, 0] << np.uint64(32)) | ranks[:, 1]
     gone = _pairs([one.dropped_file for one in judged], np.uint64(0), np.uint64(2**32 - 1))
-    gone = np.intersect1d(gone, known)
+    gone = gone[digests.within(gone, np.sort(known))]
     files.write_arrow([pa.record_batch([pa.array(gone)], schema=PAIRS)], PAIRS, let_go)
     lower, upper = unpacked(gone)
     both = roster.now[lower] & roster.now[upper]
@@ -448,17 +455,20 @@ def doubtful(
     shared = [np.zeros(0, np.uint64)]
     of_story = _keys_of(roster, np.unique(np.concatenate([lower, upper])), near, derivative)
     for one, other in zip(lower.tolist(), upper.tolist(), strict=True):
-        shared.append(np.intersect1d(of_story[one], of_story[other]))
-    keys = np.setdiff1d(np.unique(np.concatenate(shared)), _touched(only))
+        shared.append(of_story[one][digests.within(of_story[one], of_story[other])])
+    keys = digests.distinct(np.concatenate(shared))[0]
+    keys = keys[~digests.within(keys, _touched(only))]
     files.write_arrow([pa.record_batch([pa.array(keys)], schema=TOUCHED)], TOUCHED, out)
     return len(keys)
 
 
 def keep(let_go: Path, proposed: Sequence[Proposed]) -> None:
     """Take the pairs that are proposed after all out of those that were let go."""
+    from tasks.kernels import digests
+
     gone = _pairs([let_go], np.uint64(0), np.uint64(2**32 - 1))
     still = _pairs([part.now_file for part in proposed], np.uint64(0), np.uint64(2**32 - 1))
-    files.write_arrow([pa.record_batch([pa.array(np.setdiff1d(gone, still))], schema=PAIRS)], PAIRS, let_go)
+    files.write_arrow([pa.record_batch([pa.array(gone[~digests.within(gone, still)])], schema=PAIRS)], PAIRS, let_go)
 
 
 def _keys_of(roster: Roster, ranks: Ranks, near: settings.Near, derivative: settings.Derivative) -> dict[int, npt.NDArray[np.uint64]]:

@@ -48,7 +48,9 @@ def inline(crash_at: int | None = None) -> Iterator[None]:
     """Runs without processes and orchestrator; the task of number `crash_at` fails, after the work of those before it."""
     begun = 0
 
-    def each(_stage: str, _pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Any]:  # noqa: ARG001
+    def each(
+        _stage: str, _pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False
+    ) -> list[Any]:  # noqa: ARG001
         nonlocal begun
         results = []
         for call in list(calls):

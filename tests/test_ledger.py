@@ -80,15 +80,6 @@ def test_the_members_of_a_shard_travel_alone() -> None:
     assert max(len(pickle.dumps(uris)) for uris in ledger.members(many).values()) < 1_000
 
 
-def test_members_are_written_by_shard(tmp_path: Path) -> None:
-    listed = ledger.write_members(table(row("a"), row("b", shards=["s.parquet", "t.parquet"], raw_state="vanished")), tmp_path)
-    found = {name: pq.read_table(path).to_pylist() for name, path in listed}
-    assert found == {
-        "s.parquet": [{"raw_uri": "a", "raw_state": "present"}, {"raw_uri": "b", "raw_state": "vanished"}],
-        "t.parquet": [{"raw_uri": "b", "raw_state": "vanished"}],
-    }
-
-
 def test_what_was_skipped_is_added_up() -> None:
     picture, request = {"why": "picture", "records": 2}, {"why": "request", "records": 1}
     assert ledger.skipped(table(row("a", skipped=[request, picture]), row("b"), row("c", skipped=[picture]))) == {

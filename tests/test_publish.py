@@ -42,10 +42,22 @@ STORIES: list[dict[str, Any]] = [
 EVERY = list(range(40))
 
 
+def month(n: int) -> int:
+    at = STORIES[n]["published_at"]
+    return 12 * at.year + at.month - 1 if at else index.UNKNOWN
+
+
 def repeats(numbers: list[int]) -> list[dict[str, Any]]:
     """Every fourth story is a duplicate of the one before it."""
     return [
-        {"story_id": IDS[n], "source": f"s{n % 3}", "reason": "tie", "cluster_id": IDS[n - 1], "duplicate_of": IDS[n - 1]}
+        {
+            "story_id": IDS[n],
+            "source": f"s{n % 3}",
+            "reason": "tie",
+            "cluster_id": IDS[n - 1],
+            "duplicate_of": IDS[n - 1],
+            "month": month(n),
+        }
         for n in numbers
         if n % 4 == 3 and n % 10 != 9
     ]
@@ -68,9 +80,10 @@ def decided(
     }
     index.write_roster(folder, [names[str(part)] for part in shards], [names[str(part)] for part in before or []], home / "roster.arrow")
     rows = repeats(sorted(n for part in shards for n in part) if standing is None else standing)
-    pq.write_table(rows_of(STANDING, rows), home / "all.parquet")
-    merged = cluster.merge(home / "all.parquet", [], home / "roster.arrow", home)
-    return publish.Decided(home / "roster.arrow", *merged, vanished, "r")
+    (home / "standing").mkdir()
+    pq.write_table(rows_of(STANDING, rows), home / "standing" / "all.parquet")
+    copies = cluster.copies(home / "standing", home / "roster.arrow", home / "copies.parquet")
+    return publish.Decided(home / "roster.arrow", home / "standing", copies, vanished, "r")
 
 
 def written(layout: publish.Layout, found: publish.Decided, draft: Path, parent: Path | None) -> list[dict[str, Any]]:
