@@ -38,7 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     _curated(run)
     _settings(run)
     run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
-    run.add_argument("--runner", choices=["local"], default="local", help="where the work is done")
+    run.add_argument(
+        "--runner",
+        type=_runner,
+        default="local",
+        metavar="local|dask[:ADDRESS]",
+        help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
+        "plain `dask` starts one on this machine. A cluster needs --raw and --curated where all its workers reach them",
+    )
     run.add_argument("--full", action="store_true", help="read every raw file again")
     run.add_argument("--prune", action="store_true", help="forget the records of raw files that are gone")
     run.add_argument("--accept", action="append", default=[], metavar="RULE", help="publish although this run expectation fails")
@@ -128,6 +135,13 @@ def _settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _runner(written: str) -> str:
+    kind, colon, address = written.partition(":")
+    if kind not in {"local", "dask"} or (colon and (kind == "local" or not address)):
+        raise argparse.ArgumentTypeError(f"{written!r} is neither local nor dask nor dask:ADDRESS")
+    return written
+
+
 def _settings_file(chosen: argparse.Namespace) -> str | None:
     return chosen.settings or ("copydesk.toml" if Path("copydesk.toml").is_file() else None)
 
@@ -171,6 +185,7 @@ def _run(chosen: argparse.Namespace) -> int:
                 full=chosen.full,
                 prune=chosen.prune,
                 accept=tuple(chosen.accept),
+                **({} if chosen.runner == "local" else {"runner": chosen.runner}),
             )
     except (UnusableError, SuiteError, SettingsError) as error:
         return _say(f"copydesk: {error}", USAGE)

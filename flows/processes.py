@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -81,11 +82,23 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
+def end_with_the_run() -> None:
+    """End this process when the one that started it is no more: killed, a run leaves nothing behind that waits for work."""
+    threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def _wait_and_end() -> None:
+    run = multiprocessing.parent_process()
+    if run is not None:
+        run.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 @contextmanager
 def pool(workers: int) -> Iterator[Executor]:
     """A pool of worker processes; work that is not yet begun is dropped when the caller fails."""
     warm_up()
-    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"))
+    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"), initializer=end_with_the_run)
     try:
         with undisturbed():  # the fork server prints a stack trace when we leave before it has answered
             executor.submit(int).result()

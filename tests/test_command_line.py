@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,8 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["run", "--settings", "none.toml"], "none.toml cannot be read"),
         (["run", "--raw", "raw", "--accept", "nonsense"], "there is no such rule"),
         (["run", "--workers", "0"], "run.workers = 0 is not allowed"),
+        (["run", "--runner", "dusk:tcp://10.0.0.7:8786"], "is neither local nor dask nor dask:ADDRESS"),
+        (["run", "--runner", "dask:"], "is neither local nor dask nor dask:ADDRESS"),
         (["explain", "x", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["verify", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["verify", "none", "--curated", "nowhere"], "no snapshot"),
@@ -111,6 +116,64 @@ def test_wrong_usage_ends_with_2_and_a_sentence(arguments: list[str], message: s
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a story in raw/, where a run finds no server: it starts one of its own, with its database in cache/."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    monkeypatch.setenv("COPYDESK_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("A story of one paragraph with enough words to stay.")
+    return tmp_path
+
+
+def test_a_run_of_its_own_is_quiet_and_recorded_by_prefect(alone: Path) -> None:
+    done = copydesk("run", cwd=alone)
+    assert done.returncode == 0, done.stderr
+    assert not re.search("prefect|uvicorn|server", done.stdout + done.stderr, re.IGNORECASE)
+    with closing(sqlite3.connect(alone / "cache" / "prefect" / "prefect.db")) as database:
+        runs = database.execute("select name, state_type from flow_run").fetchall()
+        tasks = database.execute("select name, state_type from task_run").fetchall()
+    assert runs == [("curate-raw", "COMPLETED")]
+    assert len(tasks) >= 3
+    assert {state for _, state in tasks} == {"COMPLETED"}
+
+
+def test_a_killed_run_leaves_no_process_behind(alone: Path) -> None:
+    command = [sys.executable, "-m", "flows.command_line", "run"]
+    with subprocess.Popen(command, cwd=alone, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True) as process:
+        _until((alone / "curated" / ".work").exists)
+        process.kill()
+    _until(lambda: not _session(process.pid))
+
+
+def _until(true: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited for two minutes")
+
+
+def _session(leader: int) -> list[int]:
+    """The processes of a session, but for those that ended and were not waited for."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # gone in the meantime
+            continue
+        if int(session) == leader and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_what_workers_are_forked_with_can_be_imported() -> None:
+    """The server of the workers says nothing when a name is wrong; it would only be slow."""
+    code = "import flows.preload, sys; sys.exit(not all(name in sys.modules for name in flows.preload.NAMES))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_held_folder_ends_with_4(tmp_path: Path) -> None:
