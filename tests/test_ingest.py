@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -50,6 +51,14 @@ def ingested(root: Path, **knobs: Any) -> list[dict[str, Any]]:
     assert sum(ledger["records"].to_pylist()) == len(rows)
     assert len({row["story_id"] for row in rows}) == len(rows)
     return rows
+
+
+def hashes(root: Path) -> dict[str, str | None]:
+    """The hash of each file as the ledger has it."""
+    store = root.parent / "store-of-hashes"
+    store.mkdir()
+    ledger = pq.read_table(ingest.read_batch(ingest.walk(root).files, store, store / "ledger", 1_000_000, 1000, 10_000_000))
+    return dict(zip(ledger["raw_uri"].to_pylist(), ledger["file_sha256"].to_pylist(), strict=True))
 
 
 @pytest.fixture
@@ -177,6 +186,37 @@ def test_bad_input_becomes_rows_with_a_reason(raw: Path, name: str) -> None:
     assert [(row["reason"], row["kind"]) for row in rows if row["raw_id"] != "good"] == expected
     assert all(row["detail"] and row["stage"] == "ingest" for row in rows if row["reason"])
     assert [row["text"] for row in rows if row["raw_id"] == "good"] == ["A good story beside it."]
+
+
+def test_the_ledger_has_the_hash_of_every_file_read_or_not(raw: Path) -> None:
+    """Taken from what the readers read, whole or not, packed or not."""
+    story = json.dumps(STORY).encode() + b"\n"
+    given = {file: data for file, data, _ in BAD.values()}
+    given |= {f"{number}-{file}": data for number, (file, data, _) in enumerate(BAD.values())}
+    given |= {f"feed.{form}{packing}": PACKINGS[packing](FORMATS[form]([STORY] * 3)) for form in FORMATS for packing in PACKINGS}
+    given |= {f"long{packing}": PACKINGS[packing[6:]](story * 9_000) for packing in (".jsonl", ".jsonl.gz", ".jsonl.zst")}
+    given |= {"large.txt": b"word " * 300_000, "trailing.jsonl.gz": gzip.compress(story) + b"\0" * 100_000 + b"rubbish" * 20_000}
+    for name, data in given.items():
+        (raw / name).write_bytes(data)
+    (raw / "nowhere.txt").symlink_to(raw / "nothing")
+    assert hashes(raw) == {name: hashlib.sha256(data).hexdigest() for name, data in given.items()} | {"nowhere.txt": None}
+
+
+def test_rows_of_one_file_may_fill_many_shards(raw: Path, tmp_path: Path) -> None:
+    (raw / "a.jsonl").write_text("\n".join(json.dumps({"text": f"Story {number % 50}."}) for number in range(500)))
+    (raw / "b.txt").write_text("Story B.")
+    (tmp_path / "store").mkdir()
+    ledger = pq.read_table(
+        ingest.read_batch(ingest.walk(raw).files, tmp_path / "store", tmp_path / "ledger", 10_000, 100, 2_000)
+    ).to_pylist()
+    assert [row["records"] for row in ledger] == [500, 1]
+    assert len(ledger[0]["shards"]) > 5
+    assert {name for row in ledger for name in row["shards"]} == {path.name for path in (tmp_path / "store").iterdir()}
+    rows = [row for path in (tmp_path / "store").iterdir() for row in pq.read_table(path).to_pylist()]
+    assert len({row["story_id"] for row in rows}) == 501
+    assert sorted((int(row["place"].split()[1]), row["stem"]) for row in rows if row["raw_uri"] == "a.jsonl") == [
+        (number + 1, f"a#{number}") for number in range(500)
+    ]
 
 
 def test_an_unusable_record_keeps_its_id_and_what_can_be_shown(raw: Path) -> None:

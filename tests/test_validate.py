@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from ftfy.badness import is_bad
@@ -24,7 +25,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tasks import schema, settings, validate
-from tasks.validate.measures import HARMLESS, markup_share, mojibake_places
+from tasks.validate import engine
+from tasks.validate.measures import HARMLESS, MARKUP, markup_share, mojibake_places, replacement_share
+from tasks.validate.rows import _columns as rows_of_the_suite
 from tasks.validate.run import observations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -366,6 +369,29 @@ def test_an_expectation_that_raised_is_not_one_that_failed(tmp_path: Path) -> No
         validate.check(stripped({}), suite)
 
 
+def test_conditions_say_what_great_expectations_validates(stories: validate.Suite) -> None:
+    """check evaluates the metric under each expectation; the library's own validation, five times as slow, must find the same rows."""
+    import great_expectations as gx
+
+    rows = [*FAILS.values(), *LEAVES.values(), {}, dict.fromkeys(("title", "byline", "source", "url", "language", "published_at"))]
+    frame = rows_of_the_suite(stripped(*rows), stories).to_pandas()
+    context = engine.new_context()
+    batches = context.data_sources.add_pandas("copydesk").add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
+    asked = {"result_format": "COMPLETE", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
+    batch = batches.get_batch(batch_parameters={"dataframe": frame})
+    results = batch.validate(gx.ExpectationSuite("stories", expectations=list(stories.opaque)), result_format=asked).results
+    theirs = {
+        result.expectation_config.meta["name"]: engine.Outcome(
+            result.result["element_count"] - (result.result.get("missing_count") or 0),
+            result.result["unexpected_count"],
+            tuple(result.result["unexpected_index_list"]),
+        )
+        for result in results
+    }
+    assert engine.evaluated(frame, stories, stories.names) == theirs
+    assert all(outcome.failed for outcome in theirs.values())
+
+
 def test_a_long_value_is_shortened_and_made_printable(stories: validate.Suite) -> None:
     table, _ = validate.check(stripped({"text": "\x07 secret \u202e" + "é" * 500}), stories)
     detail = table["detail"][0].as_py()
@@ -438,6 +464,35 @@ def test_mojibake_places_agree_with_ftfy(text: str, padding: int) -> None:
 def test_typographic_text_alone_is_never_mojibake(text: str) -> None:
     """The ground of the shortcut: texts of ASCII and these characters need not be searched."""
     assert not is_bad(text)
+
+
+MARKUP_PARTS = st.sampled_from(
+    [*"<>/!-{}[]();:=\"'\n\t .,aZ_$1", "<!--", "-->", "};", ");", '"];', "function", "Function a", "=> ", "document.", "window.a", "VAR x "]
+)
+
+
+@given(st.lists(st.lists(MARKUP_PARTS, max_size=12).map("".join), max_size=20))
+@hypothesis_settings(max_examples=300)
+def test_no_markup_without_its_signs(texts: list[str]) -> None:
+    """What is read fast leaves out no text that the slow expression would find something in."""
+    column = pa.chunked_array([texts], pa.string())
+    prose = pc.replace_substring_regex(column, MARKUP, "")
+    whole = pc.max_element_wise(pc.utf8_length(column), 1)
+    assert markup_share(column).to_pylist() == pytest.approx(
+        [
+            1 - len(left) / length if left != text else 0
+            for text, left, length in zip(texts, prose.to_pylist(), whole.to_pylist(), strict=True)
+        ]
+    )
+
+
+@given(st.lists(st.text("a\u00ef\u00bf\u00bd\uffbd\ufffd\U0001f600", max_size=8), max_size=10), st.integers(0, 3))
+def test_replacement_share_counts_code_points(texts: list[str], before: int) -> None:
+    """Also in a slice of a column, and over several parts of one."""
+    whole = pa.array([*["\ufffd"] * before, *texts], pa.string())
+    column = pa.chunked_array([whole[before:], whole[:before]], pa.string())
+    expected = [text.count("\ufffd") / max(len(text), 1) for text in [*texts, *["\ufffd"] * before]]
+    assert replacement_share(column).to_pylist() == expected
 
 
 def test_markup_share_sees_pages_scripts_and_json() -> None:
