@@ -167,3 +167,20 @@ def test_the_first_prose_below_the_headline_has_a_bonus(monkeypatch: pytest.Monk
 
 def test_a_page_that_the_model_misreads_keeps_its_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen(monkeypatch, [-5.0] * 3, [PROSE, PROSE, LABEL], inside=[True, True, False]) == [0, 1]
+
+
+@settings(deadline=None)  # the word lists and the model are read in the first example
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Share", "By Ana Example", "4 March 2024", "The harbour opens again on Monday.", "写真 提供", "Sign-up for e-mail"]
+        ),
+        max_size=9,
+    )
+)
+def test_the_kernel_adds_the_weights_of_the_signs(lines: list[str]) -> None:
+    _, looks, hits, *_ = next(read_lines(["\n".join(lines)], boilerplate.built_in()))
+    fitted = model.load()
+    found = model.signs(lines, looks[: len(lines)], hits[: len(lines)])
+    wanted = [fitted.bias + sum(fitted.weights.get(sign, 0.0) for sign in signs) for signs in found]
+    assert model.judge(lines, looks[: len(lines)], hits[: len(lines)]) == wanted

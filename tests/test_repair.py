@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tasks import settings
@@ -219,3 +220,25 @@ def test_what_ftfy_passes_passes_and_half_of_what_it_fails(benchmarks: Path, nam
     cases = json.loads((benchmarks / "data" / "encoding" / "ftfy_cases" / f"{name}.json").read_text(encoding="utf-8"))
     failed = [case["label"] for case in cases if repair_text(case["original"], "text", knobs)[0] != case["fixed"]]
     assert len(cases) - len(failed) >= least * len(cases), failed
+
+
+@given(
+    st.lists(st.none() | st.text(st.sampled_from("ab <&\n\t\xa0\xe9\xc3\xa9\u2019\u200b\ufb01\u0416"), max_size=12), max_size=6),
+    st.booleans(),
+)
+@budget(deadline=None)  # the first call compiles
+def test_a_table_is_mended_as_its_texts_are_one_by_one(titles: list[str | None], uncurl: bool) -> None:
+    knobs = settings.Repair(uncurl_quotes=uncurl)
+    blank = dict.fromkeys(INGESTED.names) | dict.fromkeys(("story_id", "raw_id", "raw_uri", "raw_state", "place", "kind"), "x")
+    faults = [None, "undecodable"]
+    rows: list[dict[str, Any]] = [
+        blank | {"title": one, "text": f"{one}\n{one}", "reason": faults[n % 3 == 2]} for n, one in enumerate(titles)
+    ]
+    found = repair(conform(pa.Table.from_pylist(rows, INGESTED), INGESTED), knobs).to_pylist()
+    for row, after in zip(rows, found, strict=True):
+        edits: list[Any] = []
+        for field in ("title", "text"):
+            mended, made = repair_text(row[field], field, knobs) if row[field] and not row["reason"] else (row[field], [])
+            assert after[field] == mended
+            edits += made
+        assert after["repairs"] == edits

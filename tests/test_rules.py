@@ -232,3 +232,11 @@ def test_built_in_rules_can_be_switched_off(tmp_path: Path) -> None:
 def test_a_matcher_of_no_rules_matches_nothing() -> None:
     empty: Matcher = compile_rules(())
     assert empty.match_all(["Share", "", "x" * 500]) == [None, None, None]
+
+
+def test_rules_of_a_file_are_compiled_again_when_it_changes(tmp_path: Path) -> None:
+    path = str(written(tmp_path, OWN_RULE))
+    first = boilerplate._matcher(path)
+    assert boilerplate._matcher(path) is first
+    written(tmp_path, OWN_RULE.replace("Heave ho", "Heave to"))
+    assert boilerplate._matcher(path).match("heave to") == boilerplate._matcher(path).match("heave to") != first.match("heave to")

@@ -9,7 +9,7 @@ into their columns where the record has none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,31 @@ from tasks.boilerplate.lines import count_all_words
 from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
 from tasks.boilerplate.story import RemovedLine, Stripped, read_lines, rebuild, strip_lines
 
-__all__ = ["Matcher", "RemovedLine", "Rule", "RulesError", "Stripped", "built_in", "load_rules", "rebuild", "strip", "strip_text"]
+__all__ = [
+    "Matcher",
+    "RemovedLine",
+    "Rule",
+    "RulesError",
+    "Stripped",
+    "built_in",
+    "load_rules",
+    "rebuild",
+    "strip",
+    "strip_text",
+    "warm_up",
+]
 
 _LIFTED = ("title", "byline", "agency", "published_at", "published_precision")
+
+
+# a story and a page, invented: between them they use all that strip reads and loads
+_SAMPLES = (
+    "RIGA, May 14 (Baltic Wire) - Dock workers in the port voted on Monday to go on with their strike, and nobody said for how long.\n"
+    "The company said that it was ready to talk on Tuesday, but only about the rota, and that the ferries would go on sailing.",
+    "\n".join(["Home", "News", "Sport", "Weather"] * 4)
+    + "\nFerry strike ends\nBy Ana Example\n4 March 2024, 14:30\nDock workers in the port voted on Monday to end their strike after ten days.\n"
+    + "The company said that it was glad of it, and that all the ferries would sail again from Tuesday morning.\nShare this article",
+)
 
 
 def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
@@ -79,8 +101,31 @@ def strip_text(
     return strip_lines(read, title=title, url=url, lift=settings.lift, recurring=known.known(source, read.lines) if known else ())
 
 
+def warm_up(settings: knobs.Strip) -> None:
+    """Read rules, word lists and models and load the kernels, so that processes forked from this one need not (1 s).
+
+    Raises:
+        RulesError, FurnitureError: the rules file or the furniture model cannot be used.
+    """
+    for text in _SAMPLES:
+        strip_text(text, settings, title="Ferry strike ends")
+        language.detect(text)
+    count_all_words(pa.chunked_array([_SAMPLES]))
+
+
 def _matcher(path: str | None) -> Matcher:
-    return built_in() if path is None else compile_rules(load_rules(Path(path)))
+    if path is None:
+        return built_in()
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        content = b""  # load_rules says what is wrong
+    return _own(path, content)
+
+
+@lru_cache(maxsize=4)
+def _own(path: str, content: bytes) -> Matcher:  # noqa: ARG001  # another content is another matcher
+    return compile_rules(load_rules(Path(path)))
 
 
 @cache

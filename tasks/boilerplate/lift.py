@@ -141,7 +141,8 @@ def agency_of_dateline(line: str) -> str | None:
     >>> agency_of_dateline("Riga – dpa – Defence ministers met."), agency_of_dateline("Riga (pop. 600,000) - a city on the Daugava.")
     ('dpa', None)
     """
-    if not _MARKED_OFF.search(line, 0, 100):
+    head = line[:100]
+    if not (_has(head, "([/-–—") and _MARKED_OFF.search(head)):
         return None
     if match := _DATELINE.match(line):
         return _agency(
@@ -149,6 +150,13 @@ def agency_of_dateline(line: str) -> str | None:
         )
     match = _CREDITED.match(line)
     return _agency(match["agency"] or match["dash"]) if match else None
+
+
+def _has(line: str, signs: str) -> bool:
+    for sign in signs:  # noqa: SIM110  # some 5 times as fast as any() and as a regex
+        if sign in line:
+            return True
+    return False
 
 
 def date_line(line: str, look: Line) -> dates.Found | None:
@@ -429,7 +437,7 @@ def _agency_in_body(page: Page, taken: dict[int, str]) -> str | None:
     last = [n for n in range(max(page.start, page.end - CLOSING), min(page.end + CLOSING, len(page.lines))) if page.lines[n].strip()]
     for n in last:
         tail = page.lines[n][-60:].strip()
-        match = _CLOSED.search(tail) if any(sign in tail for sign in "([©–—") or tail[:1] == "-" else None
+        match = _CLOSED.search(tail) if tail[:1] == "-" or _has(tail, "([©–—") else None
         agency = _agency((match["agency"] or match["owner"]).partition(",")[0].strip(" -–—©")) if match else None
         if agency:
             if match is not None and match.start() == 0 and len(page.lines[n].strip()) <= SUFFIX and page.hits[n] is None:

@@ -14,11 +14,15 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, groupby
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from tasks.boilerplate.lift import date_line, looks_like_names
 from tasks.boilerplate.lines import GAP, INNER_END, UNSPACED, Line, ends_sentence, find_body, weigh
@@ -39,6 +43,8 @@ TEMPLATES = tuple(
     for template in (written.strip() for written in _WRITTEN.split(";"))
 )
 """A template's name, and its atoms with their offsets."""
+REACH = max(abs(offset) for _, parts in TEMPLATES for _, offset in parts)
+"""Lines above and below that a template may look at."""
 
 STRETCH = 0.5
 """Log odds for a line inside the heaviest stretch of prose and against one outside: on the few pages that the model reads wrongly as a
@@ -62,6 +68,7 @@ MODEL = Path(__file__).with_name("model.json")
 
 _CLOCK = re.compile(r"\d[:.h]\d\d")
 _TOKEN = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_WORD = re.compile(r"\w+")
 _EDGES = ".,:;!?\"'“”„()[]«»"
 _STEM = 7  # letters of a content word that are compared: inflections fall together
 _LAST = {
@@ -72,13 +79,25 @@ _FIRST = {**dict.fromkeys("\"“„«'‘»「", "quote"), **dict.fromkeys("-–
 
 
 @dataclass(frozen=True, slots=True)
+class Stems:
+    """Stems as one expression, longer ones first, and what words must begin with for it to match where there are spaces."""
+
+    pattern: re.Pattern[str]
+    heads: frozenset[str]
+
+    def count(self, line: str, begun: Collection[str] | None) -> int:
+        """How many stand in a line in small letters; begun: the first two and three letters of its words, None if they have no spaces."""
+        return 0 if begun is not None and self.heads.isdisjoint(begun) else len(self.pattern.findall(line))
+
+
+@dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The closed lists of words.toml, ready to count: whole words, signs of scripts without spaces, and stems as one expression."""
 
     function: frozenset[str]
     function_signs: frozenset[str]
-    furniture: re.Pattern[str]
-    caption: re.Pattern[str]
+    furniture: Stems
+    caption: Stems
     reader: frozenset[str]
 
 
@@ -105,11 +124,11 @@ def vocabulary() -> Vocabulary:
     )
 
 
-def _stems(words: Sequence[str]) -> re.Pattern[str]:
+def _stems(words: Sequence[str]) -> Stems:
     longest_first = sorted(set(words), key=lambda word: (-len(word), word))
     spaced = "|".join(re.escape(word) for word in longest_first if not UNSPACED.match(word))
     unspaced = "|".join(re.escape(word) for word in longest_first if UNSPACED.match(word))
-    return re.compile(rf"(?<!\w)(?:{spaced})|{unspaced}")
+    return Stems(re.compile(rf"(?<!\w)(?:{spaced})|{unspaced}"), frozenset(word[:3] for word in longest_first))
 
 
 @cache
@@ -150,8 +169,49 @@ def choose(
 
 def judge(lines: Sequence[str], looks: Sequence[Line], hits: Sequence[Rule | None], title: str | None = None) -> list[float]:
     """For each line the log odds that it is of the story, by itself and its neighbours; undecoded. Arguments as of `choose`."""
-    model = load()
-    return [model.bias + sum(model.weights.get(sign, 0.0) for sign in found) for found in signs(lines, looks, hits, title)]
+    from tasks.kernels import patterns
+
+    table = _table()
+    edge = [numbers.get("-", 0) for numbers in table.numbers.values()]
+    rows = [[numbers.get(atom[name], 0) for name, numbers in table.numbers.items()] for atom in _atoms(lines, looks, hits, title)]
+    values = np.array([*[edge] * REACH, *rows, *[edge] * REACH], np.int64)
+    bias = load().bias
+    return [bias + one for one in patterns.total(values, REACH, *table.patterns).tolist()]
+
+
+class _Table(NamedTuple):
+    """The model for `kernels.patterns`: a number from 1 for each value of each atom that has a weight, and what the kernel asks for."""
+
+    numbers: dict[str, dict[str, int]]
+    patterns: tuple[npt.NDArray[Any], ...]
+
+
+@cache
+def _table() -> _Table:
+    numbers: dict[str, dict[str, int]] = {atom: {} for _, parts in TEMPLATES for atom, _ in parts}
+    written: dict[str, list[tuple[list[str], float]]] = {}
+    for sign, weight in load().weights.items():
+        template, _, value = sign.partition("=")
+        written.setdefault(template, []).append((value.split("/"), weight))
+    for template, parts in TEMPLATES:
+        for values, _ in written.get(template, ()):
+            for (atom, _), value in zip(parts, values, strict=True):
+                numbers[atom].setdefault(value, len(numbers[atom]) + 1)
+    columns, offsets, strides, firsts, bases, weights = list[int](), list[int](), list[int](), [0], list[int](), list[float]()
+    for template, parts in TEMPLATES:
+        bases.append(len(weights))
+        places = 1
+        for atom, offset in parts:
+            columns.append(list(numbers).index(atom))
+            offsets.append(offset)
+            strides.append(places)
+            places *= len(numbers[atom]) + 1  # 0 is for values without a weight
+        weights += [0.0] * places
+        for values, weight in written.get(template, ()):
+            at = sum(numbers[atom][value] * size for (atom, _), value, size in zip(parts, values, strides[firsts[-1] :], strict=True))
+            weights[bases[-1] + at] = weight
+        firsts.append(len(columns))
+    return _Table(numbers, (*(np.array(one, np.int64) for one in (firsts, columns, offsets, strides, bases)), np.array(weights)))
 
 
 def _without_islands(looks: Sequence[Line], odds: Sequence[float], kept: Sequence[bool]) -> list[bool]:
@@ -204,9 +264,8 @@ def signs(lines: Sequence[str], looks: Sequence[Line], hits: Sequence[Rule | Non
     """The signs of each line, as `template=value/value`."""
     atoms = _atoms(lines, looks, hits, title)
     edge = dict.fromkeys(atoms[0], "-") if atoms else {}
-    reach = max(abs(offset) for _, parts in TEMPLATES for _, offset in parts)
-    padded = [edge] * reach + atoms + [edge] * reach
-    for n in range(reach, reach + len(atoms)):
+    padded = [edge] * REACH + atoms + [edge] * REACH
+    for n in range(REACH, REACH + len(atoms)):
         yield [f"{name}={'/'.join([padded[n + offset][atom] for atom, offset in parts])}" for name, parts in TEMPLATES]
 
 
@@ -245,14 +304,15 @@ def _look_closer(line: str, look: Line, hit: Rule | None, words: Vocabulary) -> 
     bare, lower, parts = line.strip(), line.lower(), line.split()
     tokens = [part.strip(_EDGES) for part in lower.split()]
     size = max(1, look.words)
-    function = sum(token in words.function for token in tokens)
+    function = sum([token in words.function for token in tokens])
+    begun: set[str] | None = None
     if not line.isascii() and UNSPACED.search(line):
         function += sum(sign in words.function_signs for sign in line) // 2
-    furniture, caption, reader = (
-        len(words.furniture.findall(lower)),
-        len(words.caption.findall(lower)),
-        sum(token in words.reader for token in tokens),
-    )
+    else:
+        found = _WORD.findall(lower)
+        begun = {word[:3] for word in found} | {word[:2] for word in found}
+    furniture, caption = words.furniture.count(lower, begun), words.caption.count(lower, begun)
+    reader = sum([token in words.reader for token in tokens])
     upper = sum(map(str.isupper, line))
     capitals = sum(part[0].isupper() for part in parts) / max(1, len(parts))
     dated, named = date_line(line, look) is not None, looks_like_names(line)

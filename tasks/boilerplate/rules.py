@@ -142,9 +142,11 @@ def _built_in() -> tuple[Rule, ...]:
             if unknown:
                 raise RulesError(f"rules: {file} has the unknown key {unknown[0]!r} in [{name}]")
             rule = rules[name]
-            lists = {key: getattr(rule, key) + _texts(f"{file.name} [{name}]", key, more.get(key, [])) for key in _LISTS[1:]}
+            lists: dict[str, Any] = {key: _texts(f"{file.name} [{name}]", key, more.get(key, [])) for key in _LISTS[1:]}
+            if lists["phrases"] or lists["regexes"]:
+                _check_patterns(f"{file.name} [{name}]", replace(rule, **lists))
+            lists = {key: getattr(rule, key) + texts for key, texts in lists.items()}
             rules[name] = replace(rule, languages=(*rule.languages, file.stem), **lists)
-            _check_patterns(f"{file.name} [{name}]", rules[name])
     return tuple(rules.values())
 
 

@@ -82,9 +82,10 @@ def _repair_all(
 
     data, offsets = terms.buffers(texts)
     lines = unusual.find(data, offsets, _usual(knobs.uncurl_quotes))
-    held = memoryview(data)
+    held = data.data
     for row, of_text in groupby(lines[sound[lines[:, 0]]].tolist(), key=itemgetter(0)):
-        pieces, at, end = list[bytes | memoryview](), *offsets[row : row + 2].tolist()
+        at, end = int(offsets[row]), int(offsets[row + 1])
+        pieces: list[bytes | memoryview] = []
         config = _config(knobs, tags=b"<" in bytes(held[at:end]))
         edits: list[Edit] = []
         for _, begin, stop, before in of_text:
@@ -115,6 +116,12 @@ def _list(repairs: Mapping[int, Sequence[Edit]], rows: int) -> pa.ListArray[Any]
     values = [pa.array([edit[field.name] for edit in edits], field.type) for field in kind.value_type]
     offsets = pa.array(accumulate((len(repairs.get(row, ())) for row in range(rows)), initial=0), pa.int32(), size=rows + 1)
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(values, fields=list(kind.value_type)), type=kind)
+
+
+def warm_up(knobs: settings.Repair) -> None:
+    """Load ftfy, the charsets, the table of how rare words are and the kernels, so that processes forked from this one need not (1 s)."""
+    broken = "Die B\u0413\u0458rger warten \xe2\u20ac\u201dsagt man\xe2\u20ac\u2122"
+    dict(_repair_all(pa.chunked_array([[broken]]), np.ones(1, np.bool_), "text", knobs, {}))
 
 
 def repair_text(text: str, field: str, knobs: settings.Repair) -> tuple[str, list[Edit]]:
