@@ -25,22 +25,9 @@ _WRAP_WIDTHS = range(50, 101)
 _ROWS = 256  # whose texts are held as Python objects at a time
 
 
+_COPIED = ("story_id", "raw_uri", "raw_sha256", "place", "kind")  # from the store, as they are
 _GIVEN = ("stem", "form", "record", "url", "charset", "reason", "detail")
-_FOUND = (
-    "raw_id",
-    "source",
-    "url",
-    "title",
-    "byline",
-    "agency",
-    "published_at",
-    "published_precision",
-    "language",
-    "text",
-    "stage",
-    "reason",
-    "detail",
-)
+_FOUND = tuple(name for name in INGESTED.names if name not in (*_COPIED, "raw_state"))
 _Keys: TypeAlias = Sequence[tuple[str, tuple[str, ...]]]  # of a record, by column
 
 
@@ -62,9 +49,8 @@ def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -
         rows = [_row(dict(zip(given, record, strict=True)), keys, ingest.html_focus) for record in records]
         for name, arrays in parts.items():
             arrays.append(_array([row.get(name) for row in rows], INGESTED.field(name).type))
-    columns = {name: table[name] for name in INGESTED.names if name in table.column_names} | {
-        name: pa.concat_arrays(arrays) if arrays else pa.array([], INGESTED.field(name).type) for name, arrays in parts.items()
-    }
+    columns = {name: table[name] for name in _COPIED}
+    columns |= {name: pa.chunked_array(arrays, INGESTED.field(name).type).combine_chunks() for name, arrays in parts.items()}
     columns["raw_state"] = pa.array([states[uri] for uri in table["raw_uri"].to_pylist()], pa.string())
     return conform(pa.table(columns), INGESTED)
 

@@ -54,27 +54,25 @@ def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[s
         sha256 = record.sha256 or (source.sha256 if is_file else None)
         count = equal.get(sha256, 0)
         equal[sha256] = count + 1
-        shards_number = shards.add(
-            (
-                story_id(file.uri, f"file {sha256}" if is_file else sha256, count),
-                file.uri,
-                sha256,
-                record.place,
-                record.kind,
-                record.form,
-                file.stem if is_file or record.place == "file" else f"{file.stem}#{number}",
-                record.data,
-                record.url,
-                record.charset,
-                "ingest" if record.reason else None,
-                record.reason,
-                record.detail,
-            )
+        row = (
+            story_id(file.uri, f"file {sha256}" if is_file else sha256, count),
+            file.uri,
+            sha256,
+            record.place,
+            record.kind,
+            record.form,
+            file.stem if is_file or record.place == "file" else f"{file.stem}#{number}",
+            record.data,
+            record.url,
+            record.charset,
+            "ingest" if record.reason else None,
+            record.reason,
+            record.detail,
         )
-        held.add(shards_number)
+        held.add(shards.add(row))
         number += 1
         known = known and record.reason != "unreadable"  # the ledger shall not know the file, so that the next run tries again
-    row = {
+    inputs = {
         "raw_uri": file.uri,
         "size": file.size,
         "modified_ns": file.modified_ns,
@@ -83,7 +81,7 @@ def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[s
         "records": number,
         "skipped": [{"why": why, "records": count} for why, count in sorted(skipped.items())] or None,
     }
-    return row, held
+    return inputs, held
 
 
 def story_id(raw_uri: str, sha256: str | None, count: int) -> str:

@@ -32,7 +32,7 @@ MARKUP = (
     r"""|(?m:^[^\n]*(?:function ?[a-z_]*\(|=> ?\{|document\.[a-z]+\(|window\.[a-z]+ ?=|var [a-z_$]+ ?=)[^\n]*$)"""
 )
 
-# A text in which MARKUP matches, has one of these; 1 in 100 of the background stories does, and this is read twice as fast.
+# A text in which MARKUP matches has one of these; 1 in 100 of the background stories does, and this is read twice as fast.
 MARKUP_SIGNS = (
     r"(?i)<[/a-z!]|[{}]|;[ \t]*(?:\n|\z)|(?:\A|\n)[ \t]*\[[ \t]*[\"'{\[]|\"[ \t]*:"
     r"|function ?[a-z_]*\(|document\.[a-z]|window\.[a-z]+ ?=|var [a-z_$]+ ?="
@@ -40,7 +40,7 @@ MARKUP_SIGNS = (
 
 # Every alternative of ftfy's BADNESS_RE needs one character that is neither ASCII nor one of these, and no match is longer
 # than 7 code points: so only the neighbourhood of such characters need be searched. The answer is that of is_bad, which
-# reads 740 stories a second; this reads 100,000 where there is none, and 8,000 where each of five has one.
+# reads 740 stories a second; this reads 130,000 (2,000 background stories of 6 KB, of which 185 have such a character).
 HARMLESS = "\xa0\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022"
 LONGEST_MATCH = 7
 
@@ -138,7 +138,7 @@ AGGREGATE_COLUMNS = {
 
 def _measured(texts: Texts, measure: Callable[[Strings], Any]) -> Any:
     """The measure of all texts, of some at a time: the arrays of it are larger than the texts."""
-    table = pa.table({"text": texts})
+    table = pa.table({"text": texts.cast(pa.string())})
     parts = [measure(batch.column(0)) for batch in table.to_batches(max_chunksize=_ROWS)]
     return pa.array(np.concatenate(parts) if parts else measure(pa.array([], pa.string())))
 
