@@ -94,12 +94,10 @@ def decide(
     proposed = propose(roster_file, folder, partitions)
     judged = [match.judge(proposed, roster_file, folder, NEAR, DERIVATIVE, part, parts).judged_file for part in range(parts)]
     plan = cluster.plan(judged, roster_file, folder, parts)
-    clustered = [
-        cluster.cluster(file, roster_file, folder / f"standing-{n}.parquet", NEAR, DERIVATIVE, policy).standing_file
-        for n, file in enumerate(plan.part_files)
-    ]
-    merged = cluster.merge(plan.carried_file, clustered, roster_file, folder)
-    decided = publish.Decided(roster_file, *merged, (), "0123456789abcdef")
+    for number, file in enumerate(plan.part_files):
+        cluster.cluster(file, roster_file, folder / "standing" / f"{number}.parquet", NEAR, DERIVATIVE, policy)
+    copies = cluster.copies(folder / "standing", roster_file, folder / "copies.parquet")
+    decided = publish.Decided(roster_file, folder / "standing", copies, (), "0123456789abcdef")
     publish.write(publish.plan(decided, 1000).units, decided, folder / "snapshot", None)
     names = {row["story_id"]: row["raw_id"] for row in rows}
     table = pq.read_table(folder / "snapshot" / "decisions")

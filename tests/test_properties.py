@@ -68,7 +68,7 @@ def curated(
             written |= dict(zip(table["story_id"].to_pylist(), table["text"].to_pylist(), strict=True))
             table = boilerplate.strip(repair.repair(table, KNOBS.repair), KNOBS.strip)
             table = fingerprint.fingerprint(table, KNOBS.near, KNOBS.derivative)
-            shards.append(index.write(table, work, index.name(shard, None), {}))
+            shards.append(index.write(table, work, index.name(shard, ()), {}))
         roster = work / "roster"
         index.write_roster(work, shards, (), roster)
         keys = [
@@ -78,11 +78,10 @@ def curated(
         proposed = [match.propose(keys, roster, part, work, KNOBS.derivative, 50) for part in range(2)]
         judged = match.judge(proposed, roster, work, KNOBS.near, KNOBS.derivative).judged_file
         plan = cluster.plan([judged], roster, work, 2)
-        standing = [
-            cluster.cluster(part, roster, work / f"standing-{n}", KNOBS.near, KNOBS.derivative, KNOBS.cluster).standing_file
-            for n, part in enumerate(plan.part_files)
-        ]
-        decided = publish.Decided(roster, *cluster.merge(plan.carried_file, standing, roster, work), (), "r")
+        for n, part in enumerate(plan.part_files):
+            cluster.cluster(part, roster, work / "standing" / f"{n}.parquet", KNOBS.near, KNOBS.derivative, KNOBS.cluster)
+        copies = cluster.copies(work / "standing", roster, work / "copies")
+        decided = publish.Decided(roster, work / "standing", copies, (), "r")
         units = publish.plan(decided, 5).units
         entries = [entry for batch in publish.batches(units, 7) for entry in publish.write(batch, decided, out, None)]
         assert sum(ledger["records"].to_pylist()) == len(pq.read_table(out / "decisions"))

@@ -46,6 +46,7 @@ def repeats(numbers: list[int]) -> list[dict[str, Any]]:
     """Every fourth story is a duplicate of the one before it."""
     return [
         {"story_id": IDS[n], "source": f"s{n % 3}", "reason": "tie", "cluster_id": IDS[n - 1], "duplicate_of": IDS[n - 1]}
+        | {"month": 0 if n % 5 == 0 else 2025 * 12 + n % 2}
         for n in numbers
         if n % 4 == 3 and n % 10 != 9
     ]
@@ -68,9 +69,11 @@ def decided(
     }
     index.write_roster(folder, [names[str(part)] for part in shards], [names[str(part)] for part in before or []], home / "roster.arrow")
     rows = repeats(sorted(n for part in shards for n in part) if standing is None else standing)
-    pq.write_table(rows_of(STANDING, rows), home / "all.parquet")
-    merged = cluster.merge(home / "all.parquet", [], home / "roster.arrow", home)
-    return publish.Decided(home / "roster.arrow", *merged, vanished, "r")
+    (home / "standing").mkdir()
+    for number in range(2):  # in parts, as they come from clustering
+        pq.write_table(rows_of(STANDING, rows[number::2]), home / "standing" / f"{number}.parquet")
+    copies = cluster.copies(home / "standing", home / "roster.arrow", home / "copies.parquet")
+    return publish.Decided(home / "roster.arrow", home / "standing", copies, vanished, "r")
 
 
 def written(layout: publish.Layout, found: publish.Decided, draft: Path, parent: Path | None) -> list[dict[str, Any]]:
