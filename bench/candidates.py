@@ -22,16 +22,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import feather
 
 from bench.labelled import harder, sets
 from bench.quality import BENCHMARKS
 from flows.explain import cleaned
-from tasks import fingerprint, match, schema, settings, terms
+from tasks import files, fingerprint, index, match, schema, settings, terms
 from tasks.verdict import stories
 
 RESULTS = Path(__file__).with_name("results")
@@ -152,33 +150,43 @@ def labelled(work: Path, less: bool) -> Sets:
 # ---- the stage ------------------------------------------------------------------------------------------------------------
 
 
-def shards(table: pa.Table, folder: Path, near: settings.Near = NEAR) -> list[Path]:
-    """The table, fingerprinted, in shards of SHARD stories."""
+def shards(table: pa.Table, folder: Path, near: settings.Near = NEAR) -> Path:
+    """The table, fingerprinted, in worked shards of SHARD stories; gives their roster."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    names = []
     for first in range(0, len(table), SHARD):
-        path = folder / f"shard-{first:06d}.parquet"
-        pq.write_table(fingerprint.fingerprint(table.slice(first, SHARD), near, DERIVATIVE), path)
-        paths.append(path)
-    return paths
+        shard = fingerprint.fingerprint(table.slice(first, SHARD), near, DERIVATIVE)
+        names.append(index.write(shard, folder, f"shard-{first:06d}", None))
+    index.write_roster(folder, names, (), folder / "roster.arrow")
+    return folder / "roster.arrow"
 
 
-def proposed(paths: Sequence[Path], folder: Path, near: settings.Near = NEAR) -> match.Proposed:
-    files = [match.keys(path, folder / "keys", 1, near, DERIVATIVE)[0] for path in paths]
-    return match.propose(files, folder / "pairs.parquet", HOT)
+def keys(roster: Path, folder: Path, near: settings.Near = NEAR) -> list[Path]:
+    return [match.keys(roster, some, folder / f"keys-{some[0]}.arrow", 1, near, DERIVATIVE) for some in index.batches(roster, SHARD)]
 
 
-def arrays(found: match.Proposed) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    table = pq.read_table(found.pairs_file)
-    return np.asarray(table["a"].to_numpy()), np.asarray(table["b"].to_numpy())
+def proposed(roster: Path, folder: Path, near: settings.Near = NEAR) -> match.Proposed:
+    return match.propose(keys(roster, folder, near), roster, 0, folder, DERIVATIVE, HOT)
 
 
-def to_judge(paths: Sequence[Path], folder: Path, near: settings.Near = NEAR) -> tuple[set[Pair], set[Pair]]:
-    """The proposed pairs, and those of them that are worth reading."""
-    lower, upper = arrays(proposed(paths, folder, near))
-    kept = match.sift(lower, upper, paths, near, DERIVATIVE)
-    every = list(zip(lower.tolist(), upper.tolist(), strict=True))
-    return set(every), {pair for pair, stays in zip(every, kept.tolist(), strict=True) if stays}
+def ranks(found: match.Proposed) -> tuple[index.Ranks, index.Ranks]:
+    with files.arrow(found.now_file) as file:
+        return match.unpacked(file.read_all()["pair"].to_numpy())
+
+
+def numbered(roster: index.Roster, lower: index.Ranks, upper: index.Ranks) -> list[Pair]:
+    """The pairs as story numbers, the smaller first."""
+    sides = np.sort(np.stack([roster["story"][lower], roster["story"][upper]], 1), axis=1)
+    return [(a, b) for a, b in sides.tolist()]
+
+
+def to_judge(roster_file: Path, folder: Path, near: settings.Near = NEAR) -> tuple[set[Pair], set[Pair], match.Proposed]:
+    """The proposed pairs, those of them that are worth reading, and where the former are."""
+    found, roster = proposed(roster_file, folder, near), index.Roster.read(roster_file)
+    lower, upper = ranks(found)
+    kept = match.sift(lower, upper, roster, near, DERIVATIVE)
+    every = numbered(roster, lower, upper)
+    return set(every), {pair for pair, stays in zip(every, kept.tolist(), strict=True) if stays}, found
 
 
 # ---- 1: recall on the sets ------------------------------------------------------------------------------------------------
@@ -197,7 +205,7 @@ def recall(whole: Sets, less: Sets, background: pa.Table, work: Path) -> dict[st
     far = found_by_seed(apart, whole.positive, work / "far-apart", SEEDS)
     parts = found_by_seed(less.table, less.positive, work / "less", LESS_SEEDS)
     others = background.filter(pc.invert(pc.is_in(background["raw_id"], whole.table["raw_id"].combine_chunks())))
-    _, crowd = to_judge(shards(pa.concat_tables([others, whole.table]), work / "crowd"), work / "crowd")
+    _, crowd, _ = to_judge(shards(pa.concat_tables([others, whole.table]), work / "crowd"), work / "crowd")
     return {
         name: {
             "pairs": len(counts),
@@ -216,7 +224,7 @@ def found_by_seed(table: pa.Table, positive: dict[str, set[Pair]], folder: Path,
     hits = {name: dict.fromkeys(sorted(pairs), 0) for name, pairs in positive.items()}
     for seed in range(1, seeds + 1):
         near = settings.Near(seed=seed)
-        _, found = to_judge(shards(table, folder / f"{seed}", near), folder / f"{seed}", near)
+        _, found, _ = to_judge(shards(table, folder / f"{seed}", near), folder / f"{seed}", near)
         for counts in hits.values():
             for pair in counts:
                 counts[pair] += pair in found
@@ -241,20 +249,21 @@ def growth(background: pa.Table, work: Path) -> dict[str, Any]:
 def part_figures(table: pa.Table, folder: Path) -> dict[str, Any]:
     from tasks.kernels import pairs
 
-    paths = shards(table, folder)
-    found = proposed(paths, folder)
-    lower, upper = arrays(found)
-    kept = match.sift(lower, upper, paths, NEAR, DERIVATIVE)
-    terms_of = pa.concat_tables([pq.read_table(path, columns=["story_id", "terms", "weights"]) for path in paths]).combine_chunks()
-    ids = stories.numbers(terms_of["story_id"])
-    order = np.argsort(ids)
-    left, right = (order[np.searchsorted(ids[order], side)] for side in (lower, upper))
-    flat, weights = (np.asarray(terms_of[name].chunk(0).values.to_numpy()) for name in ("terms", "weights"))
-    similar = pairs.weighted_jaccards(flat, weights, terms_of["terms"].chunk(0).offsets.to_numpy().astype(np.int64), left, right)
-    keys = sum(len(feather.read_table(path)) for path in (folder / "keys").glob("[0-9]*/*.arrow"))
+    roster_file = shards(table, folder)
+    found, roster = proposed(roster_file, folder), index.Roster.read(roster_file)
+    lower, upper = ranks(found)
+    kept = match.sift(lower, upper, roster, NEAR, DERIVATIVE)
+    terms_of = index.features(roster, np.arange(len(table)), ["terms", "weights"])
+    flat, weights = (np.asarray(pc.list_flatten(terms_of[name]).to_numpy()) for name in ("terms", "weights"))
+    starts = np.concatenate([[0], np.cumsum(np.asarray(pc.list_value_length(terms_of["terms"]).to_numpy()))]).astype(np.int64)
+    similar = pairs.weighted_jaccards(flat, weights, starts, lower, upper)
+    entries = 0
+    for path in folder.glob("keys-*.arrow"):
+        with files.arrow(path) as file:
+            entries += sum(file.get_batch(part).num_rows for part in range(file.num_record_batches))
     return {
         "stories": len(table),
-        "keys_a_story": round(keys / len(table), 1),
+        "keys_a_story": round(entries / len(table), 1),
         "proposed": found.pairs,
         "to_judge": int(kept.sum()),
         "related": int((similar >= RELATED).sum()),
@@ -375,10 +384,10 @@ def planted(background: pa.Table, work: Path) -> dict[str, Any]:
     """By tenth of the true similarity, which planted pairs are proposed, judged and found; and what else is judged a copy."""
     pairs = plant(background)
     copies = pa.Table.from_pylist([copy for _, copy, _ in pairs], schema=schema.CHECKED)
-    paths = shards(pa.concat_tables([background, copies]), work / "planted")
-    found = proposed(paths, work / "planted")
-    every = set(zip(*(side.tolist() for side in arrays(found)), strict=True))
-    judged = match.judge([found.pairs_file], paths, work / "planted/judged.parquet", NEAR, DERIVATIVE)
+    folder = work / "planted"
+    roster_file = shards(pa.concat_tables([background, copies]), folder)
+    every, worth, found = to_judge(roster_file, folder)
+    judged = match.judge([found], roster_file, folder, NEAR, DERIVATIVE)
     relation = {
         (stories.number(row["a"]), stories.number(row["b"])): row["relation"]
         for row in pq.read_table(judged.judged_file, columns=["a", "b", "relation"]).to_pylist()
@@ -390,7 +399,7 @@ def planted(background: pa.Table, work: Path) -> dict[str, Any]:
         here = [pair for pair, similarity in truth if low <= similarity < high]
         share = {
             "proposed": [pair in every for pair in here],
-            "to_judge": [pair in relation for pair in here],
+            "to_judge": [pair in worth for pair in here],
             "copies": [relation.get(pair) in ("near", "exact") for pair in here],
             "derivative": [relation.get(pair) == "derivative" for pair in here],
         }

@@ -1,7 +1,6 @@
 """Match and cluster of a larger corpus, stage by stage: the background stories repeated with every fifth word changed.
 
-The stages run as in the flow, in two processes, over shards that are fingerprinted already: seconds from the first key to the last
-decision. Compiled kernels are loaded before. Nothing but the stories' words is changed, so that every story has kin of its
+The stages run as in the flow, in two processes, over worked shards: seconds from the roster to the last standing. Compiled kernels are loaded before. Nothing but the stories' words is changed, so that every story has kin of its
 own outlet and day; what is proposed, judged and decided is printed too.
 """
 
@@ -11,11 +10,12 @@ import json
 import multiprocessing
 import os
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,11 +23,14 @@ import pyarrow.parquet as pq
 from bench.machine import RESULTS, machine, versions
 from bench.quality import BENCHMARKS
 from bench.race import changed
-from tasks import cluster, dates, fingerprint, match, schema, settings
+from tasks import cluster, dates, fingerprint, index, match, schema, settings
+
+Result = TypeVar("Result")
 
 STORIES = 31_000
 SHARD = 2_000
 WORKERS = 2
+STORIES_A_TASK = 8_000
 
 
 def main(arguments: list[str]) -> int:
@@ -38,12 +41,10 @@ def main(arguments: list[str]) -> int:
         return 0
     stories = int(arguments[0]) if arguments else STORIES
     with TemporaryDirectory() as folder, ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
-        batches = [
-            (source, range(first, min(first + SHARD, stories)), Path(folder, f"{first:07d}.parquet")) for first in range(0, stories, SHARD)
-        ]
+        batches = [(source, range(first, min(first + SHARD, stories)), Path(folder), f"{first:07d}") for first in range(0, stories, SHARD)]
         shards = list(pool.map(write_shard, *zip(*batches, strict=True)))
-        timed(pool, shards[:1], Path(folder, "warm"))
-        figures = timed(pool, shards, Path(folder, "work"))
+        timed(pool, shards[:1], Path(folder), Path(folder, "warm"))
+        figures = timed(pool, shards, Path(folder), Path(folder, "work"))
     print("  ".join(f"{name} {value:,}" for name, value in figures.items()))
     report = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -59,8 +60,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def write_shard(source: Path, places: range, out: Path) -> Path:
-    """A FINGERPRINTED shard of the stories at some places of the endless, changing repetition of the background."""
+def write_shard(source: Path, places: range, folder: Path, shard: str) -> str:
+    """A worked shard of the stories at some places of the endless, changing repetition of the background."""
     rows = pq.read_table(source).to_pylist()
     empty = dict.fromkeys(schema.CHECKED.names) | {"raw_uri": "bench", "raw_state": "present", "place": "line 1", "kind": "record"}
     records = []
@@ -72,30 +73,37 @@ def write_shard(source: Path, places: range, out: Path) -> Path:
         told |= {"published_precision": precision, "word_count": len(text.split()), "repairs": [], "removed": []}
         records.append(empty | told | {"story_id": fingerprint.text_hash(told["raw_id"]).hex()})
     table = pa.Table.from_pylist(records, schema=schema.CHECKED)
-    pq.write_table(fingerprint.fingerprint(table, settings.Near(), settings.Derivative()), out, compression="lz4", use_dictionary=False)
-    return out
+    return index.write(fingerprint.fingerprint(table, settings.Near(), settings.Derivative()), folder, shard, None)
 
 
-def timed(pool: ProcessPoolExecutor, shards: list[Path], folder: Path) -> dict[str, Any]:
+def timed(pool: ProcessPoolExecutor, shards: list[str], folder: Path, work: Path) -> dict[str, Any]:
     """Seconds of each stage and of all, and what they counted."""
     near, derivative, policy = settings.Near(), settings.Derivative(), settings.Cluster()
-    clock = [time.perf_counter()]
-    keys = list(pool.map(match.keys, shards, *([each] * len(shards) for each in (folder / "keys", WORKERS, near, derivative))))
-    clock.append(time.perf_counter())
-    parts = range(WORKERS)
-    by_part = [[files[part] for files in keys] for part in parts]
-    proposed = list(pool.map(match.propose, by_part, [folder / f"pairs-{part}.parquet" for part in parts], [policy.hot_key] * WORKERS))
-    clock.append(time.perf_counter())
-    pairs = [part.pairs_file for part in proposed]
-    share = [(pairs, shards, folder / f"judged-{part}.parquet", near, derivative, part, WORKERS) for part in parts]
-    judged = list(pool.map(match.judge, *zip(*share, strict=True)))
-    clock.append(time.perf_counter())
-    files = [part.judged_file for part in judged]
-    done = pool.submit(cluster.cluster, files, shards, folder / "decisions.parquet", "bench", near, derivative, policy).result()
-    clock.append(time.perf_counter())
-    seconds = {
-        f"{name}_s": round(after - before, 2)
-        for name, before, after in zip(("keys", "propose", "judge", "cluster"), clock, clock[1:], strict=False)
+    work.mkdir()
+    roster, standing, parts = work / "roster.arrow", work / "standing", range(WORKERS)
+    seconds: dict[str, float] = {}
+
+    def each(stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]]) -> list[Result]:
+        began = time.perf_counter()
+        done = [future.result() for future in [pool.submit(function, *call) for call in calls]]
+        seconds[f"{stage}_s"] = round(time.perf_counter() - began, 2)
+        return done
+
+    began = time.perf_counter()
+    each("roster", index.write_roster, [(folder, shards, (), roster)])
+    batches = index.batches(roster, STORIES_A_TASK)
+    keys = each("keys", match.keys, [(roster, some, work / f"keys-{some[0]}.arrow", WORKERS, near, derivative) for some in batches])
+    proposed = each("propose", match.propose, [(keys, roster, part, work, derivative, policy.hot_key) for part in parts])
+    judged = each("judge", match.judge, [(proposed, roster, work, near, derivative, part, WORKERS) for part in parts])
+    (plan,) = each("components", cluster.plan, [([part.judged_file for part in judged], roster, work, 4 * WORKERS)])
+    calls = [(file, roster, standing / f"{number}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)]
+    clustered = each("cluster", cluster.cluster, calls)
+    each("copies", cluster.copies, [(standing, roster, work / "copies.parquet")])
+    return {
+        "seconds": round(time.perf_counter() - began, 2),
+        **seconds,
+        "proposed": sum(part.proposed for part in judged),
+        "judged": sum(part.judged for part in judged),
+        "duplicates": sum(pq.read_metadata(part.standing_file).num_rows for part in clustered),
+        "judged_late": sum(part.judged_late for part in clustered),
     }
-    counted = {"proposed": judged[0].proposed + judged[1].proposed, "judged": sum(part.judged for part in judged)}
-    return {"seconds": round(clock[-1] - clock[0], 2), **seconds, **counted, "duplicates": done.duplicates, "judged_late": done.judged_late}

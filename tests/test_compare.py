@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, copydesk
-from matching import DERIVATIVE, NEAR, families, shards
+from matching import DERIVATIVE, NEAR, families
 from rich.cells import cell_len
 from rich.console import Console
 
 from flows import terminal
 from flows.compare import UnknownError, compare
-from tasks import settings, verdict
+from tasks import fingerprint, schema, settings, verdict
 from tasks.verdict import measures, stories, words
 from tasks.verdict.case import Case
 
@@ -82,9 +82,9 @@ def test_kept_stories_are_two_stories(prefect_server: None, sample_run: Path) ->
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+def cases() -> list[Case]:
     """Pairs of four invented families, every relation and kind of other story among them."""
-    table = pq.read_table(shards(families()[:32], tmp_path_factory.mktemp("cases"))[0])
+    table = fingerprint.fingerprint(pa.Table.from_pylist(families()[:32], schema=schema.CHECKED), NEAR, DERIVATIVE)
     return [Case(stories.of(table.take(pa.array(pair))), NEAR, DERIVATIVE) for pair in itertools.combinations(range(len(table)), 2)]
 
 

@@ -255,7 +255,7 @@ def test_what_is_shared_is_found_however_long_the_rest() -> None:
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), max_size=40), st.integers(2, 5), st.integers(0, 10))
 def test_proposals_are_the_pairs_that_share_a_key(entries: list[tuple[int, int]], hot: int, days: int) -> None:
     rows = sorted(set(entries))  # key, rank; the last two ranks have no date, a rank a day the others
-    keys, ranks = np.array(rows, np.int64).reshape(-1, 2).T
+    keys, ranks = (np.array([row[i] for row in rows], np.int64) for i in range(2))
     since = np.where(ranks >= 8, 0, np.maximum(0, ranks - days))
     packed, hot_keys, left_out = pairs.propose(keys.astype(np.uint64), ranks.astype(np.uint32), since.astype(np.uint32), hot)
     expected, hot_expected, missing = [], set(), 0
@@ -280,8 +280,8 @@ def entries(rows: list[tuple[int, int, int]]) -> tuple[Any, Any, Any]:
 
 @given(columns, st.integers(1, 7))
 def test_ranges_of_keys_hold_all_entries_in_the_order_of_the_keys(rows: list[tuple[int, int, int]], ranges: int) -> None:
-    *found, starts = pairs.by_range(*entries(rows), ranges)
-    told = list(zip(*(column.tolist() for column in found), strict=True))
+    keys, ranks, further, starts = pairs.by_range(*entries(rows), ranges)
+    told = list(zip(keys.tolist(), ranks.tolist(), further.tolist(), strict=True))
     assert len(starts) == ranges + 1
     for part in range(ranges):  # in each the entries as they came
         assert told[starts[part] : starts[part + 1]] == [row for row in rows if (row[0] >> 32) * ranges >> 32 == part]

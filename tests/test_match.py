@@ -6,13 +6,15 @@ import random
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from matching import DERIVATIVE, NEAR, decide, families, named, propose, ranked, shards, story
+from matching import DERIVATIVE, NEAR, decide, families, named, propose, ranked, roster, shards, story, work
 
-from tasks import match, settings
+from tasks import files, index, match, settings
 
 SAME = ("light", "heavy", "mixed", "syndicated")
 ROWS = families()
@@ -21,8 +23,8 @@ SOURCE = BY_ID["dC00-source"]
 
 
 def test_candidates_find_every_rewrite_of_the_families(tmp_path: Path) -> None:
-    roster = shards(ROWS, tmp_path)
-    pairs = named(roster, propose(roster, tmp_path))
+    found = shards(ROWS, tmp_path)
+    pairs = named(found, propose(found, tmp_path))
     for row in ROWS:
         family, role = row["raw_id"].split("-")
         if role in SAME:
@@ -110,6 +112,101 @@ def test_judged_parts_are_the_whole(tmp_path: Path) -> None:
     assert sum(part.proposed for part in parts) == whole.proposed
     assert sum(part.positive for part in parts) == whole.positive
     assert whole.positive >= 12
+
+
+# ---- runs that add to a snapshot ---------------------------------------------------------------------------------------------
+
+TEXT = SOURCE["text"]
+HALF = "\n\n".join(TEXT.split("\n\n")[: len(TEXT.split("\n\n")) // 2])
+COPIES = [story(f"copy {n}", TEXT, source=f"outlet{n}.example", published_at=f"2025-05-0{n + 1}") for n in range(4)]
+BEFORE = story("before them all", TEXT, source="first.example", published_at="2025-04-20")
+CUT = story("cut, before them all", HALF, source="first.example", published_at="2025-04-20")
+UNDATED = [story(f"copy {n}", TEXT, source=f"outlet{n}.example", story_id=f"{n + 1:016x}" * 2) for n in range(4)]
+"""Stories with a date have longer keys too, which a cut seldom shares."""
+
+
+def changed(folder: Path) -> tuple[Path, Path]:
+    """A roster of four shards of which one went and one came, and the keys of their stories."""
+    for number in range(4):
+        work(ROWS[number * 24 : number * 24 + 24], folder, f"s{number}")
+    found = roster(["s1", "s2", "s3"], folder, ["s0", "s1", "s2"])
+    match.touched(found, folder / "touched.arrow", NEAR, DERIVATIVE)
+    return found, folder / "touched.arrow"
+
+
+def entries(path: Path) -> set[tuple[int, ...]]:
+    with files.arrow(path) as file:
+        return set(zip(*(column.to_pylist() for column in file.read_all().columns), strict=True))
+
+
+def test_touched_keys_are_those_of_the_stories_that_came_or_went(tmp_path: Path) -> None:
+    found, touched = changed(tmp_path)
+    every = entries(match.keys(found, range(4), tmp_path / "every", 3, NEAR, DERIVATIVE))
+    told = index.Roster.read(found)
+    moved = set(np.flatnonzero(told.now != told.then).tolist())
+    assert len(moved) == 48
+    keys = {key for (key,) in entries(touched)}
+    assert keys == {key for key, rank, _ in every if rank in moved}
+    some = entries(match.keys(found, range(4), tmp_path / "some", 3, NEAR, DERIVATIVE, touched))
+    assert some <= every  # the bitmap lets a few others through, propose does not
+    assert {entry for entry in some if entry[0] in keys} == {entry for entry in every if entry[0] in keys}
+    assert len(some) < len(every)
+
+
+def test_what_is_proposed_now_and_then_is_what_either_seen_set_alone_proposes(tmp_path: Path) -> None:
+    found, touched = changed(tmp_path)
+    both = propose(found, tmp_path / "both", 2, hot_key=2)
+    whole = {when: named(found, both, when) for when in ("now", "then")}
+    for when, names in (("now", ["s1", "s2", "s3"]), ("then", ["s0", "s1", "s2"])):
+        alone = roster(names, tmp_path)
+        assert whole[when] == named(alone, propose(alone, tmp_path / when, hot_key=2))
+    found, touched = changed(tmp_path)
+    some = propose(found, tmp_path / "some", 2, hot_key=2, only=touched)
+    now, then = (named(found, some, when) for when in ("now", "then"))
+    assert now <= whole["now"]
+    assert then <= whole["then"]
+    assert whole["now"] - whole["then"] <= now - then  # nothing new is missed
+    assert whole["then"] - whole["now"] <= then - now  # nor what is gone
+
+
+def again(first: list[dict[str, Any]], more: list[dict[str, Any]], folder: Path) -> tuple[int, set[frozenset[str]], set[frozenset[str]]]:
+    """Match the first stories, then with the others: how many keys are in doubt; pairs let go before these are asked, and after."""
+    work(first, folder, "first")
+    alone = roster(["first"], folder)
+    judged = match.judge(propose(alone, folder / "1", hot_key=2), alone, folder / "1", NEAR, DERIVATIVE)
+    work(more, folder, "more")
+    found, touched, let_go, doubtful = (
+        roster(["first", "more"], folder, ["first"]),
+        *(folder / name for name in ("touched", "gone", "doubt")),
+    )
+    match.touched(found, touched, NEAR, DERIVATIVE)
+    proposed = propose(found, folder / "2", hot_key=2, only=touched)
+    now = match.judge(proposed, found, folder / "2", NEAR, DERIVATIVE)
+    keys = match.doubtful([now], judged.judged_file, found, touched, doubtful, let_go, NEAR, DERIVATIVE)
+
+    def gone() -> set[frozenset[str]]:
+        raw_id = {row["story_id"]: row["raw_id"] for row in first + more}
+        ids = index.Roster.read(found).ids
+        with files.arrow(let_go) as file:
+            lower, upper = match.unpacked(file.read_all()["pair"].to_numpy())
+        return {frozenset(raw_id[one] for one in ids(np.array(pair))) for pair in zip(lower.tolist(), upper.tolist(), strict=True)}
+
+    before = gone()
+    match.keep(let_go, propose(found, folder / "3", hot_key=2, only=doubtful) if keys else [])
+    return keys, before, gone()
+
+
+def test_pairs_that_a_copy_pushes_out_of_every_key_are_let_go(tmp_path: Path) -> None:
+    keys, before, after = again(COPIES, [BEFORE], tmp_path)
+    pushed = {frozenset(("copy 1", f"copy {n}")) for n in (2, 3)}
+    assert (keys, before, after) == (0, pushed, pushed)
+
+
+def test_pairs_that_a_copy_pushes_out_of_some_keys_stay_where_others_propose_them(tmp_path: Path) -> None:
+    keys, before, after = again(UNDATED, [CUT], tmp_path)
+    assert keys > 0
+    assert before == {frozenset(("copy 1", f"copy {n}")) for n in (2, 3)}
+    assert after == set()
 
 
 # ---- the benchmarks -------------------------------------------------------------------------------------------------------
