@@ -28,7 +28,7 @@ lint: .venv/tests
 	$(BIN)/lint-imports
 
 bench: .venv/tests
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench scale
 
 serve: .venv/runs
 	$(BIN)/copydesk serve

@@ -503,7 +503,7 @@ def parts(rows: Plan, raw: Path, knobs: Knobs, mark: str = "") -> Iterator[Part]
 
 
 def write(rows: Plan, folder: Path, truth: Path, knobs: Knobs, mark: str = "", workers: int = 2) -> None:
-    """Write all files and their truth. Not more than two files for each worker are on their way."""
+    """Write all files and their truth; a worker holds one batch of texts at a time."""
     todo = list(parts(rows, folder / "raw", knobs, mark))
     with pq.ParquetWriter(truth, TRUTH) as out:
         if workers < 2 or len(todo) < 2:

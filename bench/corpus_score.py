@@ -16,34 +16,37 @@ MISSES = 10
 """Of each kind that are listed."""
 
 TABLES = """
-CREATE VIEW planted AS SELECT *, coalesce("of", id) AS story FROM read_parquet({truth});
+CREATE VIEW planted AS SELECT *, coalesce("of", id) AS story, list_contains({counted}, filename) AS counted
+    FROM read_parquet({planted}, filename = true);
 CREATE VIEW decided AS SELECT raw_id, outcome, cluster_id, relation FROM read_parquet({decisions});
-CREATE TABLE told AS SELECT p.id, p.event, p.role, p.relation, p."of", p.story, d.outcome, d.cluster_id, d.relation AS judged
+CREATE TABLE told AS SELECT p.id, p.event, p.role, p.relation, p."of", p.story, p.counted, d.outcome, d.cluster_id, d.relation AS judged
     FROM planted p LEFT JOIN decided d ON d.raw_id = p.id;
 CREATE TABLE found AS SELECT t.id, t.role, t.relation, t."of", t.outcome, t.judged,
     coalesce(t.cluster_id IS NOT NULL AND t.cluster_id = s.cluster_id, false) AS hit
-    FROM told t JOIN told s ON s.id = t."of";
+    FROM told t JOIN told s ON s.id = t."of" WHERE t.counted;
 CREATE TABLE main_story AS SELECT cluster_id, arg_max(story, (members, story)) AS story FROM
     (SELECT cluster_id, story, count(*) AS members FROM told WHERE cluster_id IS NOT NULL GROUP BY ALL) GROUP BY cluster_id;
 CREATE TABLE merged AS SELECT t.id, t.role, t.cluster_id, m.story AS into_story
-    FROM told t JOIN main_story m USING (cluster_id) WHERE t.story <> m.story;
+    FROM told t JOIN main_story m USING (cluster_id) WHERE t.story <> m.story AND t.counted;
 """
 
 
-def score(folder: Path, curated: Path, memory: str = "1GB") -> dict[str, Any]:
+def score(folder: Path, curated: Path, memory: str = "1GB", truth: str = "truth*.parquet") -> dict[str, Any]:
     """Figures of a run: recall by relation and role, wrong merges by role, what was quarantined or not seen, and the first misses.
+
+    `truth`: of which files the stories are counted; what they are copies of may stand in the others.
 
     Raises:
         FileNotFoundError: there is no truth in the folder or no snapshot in `curated`.
     """
     import duckdb
 
-    truth = sorted(map(str, folder.glob("truth*.parquet")))
+    planted, counted = (sorted(map(str, folder.glob(name))) for name in ("truth*.parquet", truth))
     decisions = sorted(map(str, (curated / "latest" / "decisions").glob("**/*.parquet")))
-    if not truth or not decisions:
-        raise FileNotFoundError(f"no truth*.parquet in {folder}" if not truth else f"no decisions in {curated}/latest")
+    if not planted or not decisions:
+        raise FileNotFoundError(f"no truth*.parquet in {folder}" if not planted else f"no decisions in {curated}/latest")
     with duckdb.connect(config={"memory_limit": memory, "threads": 2}) as base:
-        base.execute(TABLES.format(truth=truth, decisions=decisions))
+        base.execute(TABLES.format(planted=planted, counted=counted, decisions=decisions))
 
         def rows(query: str) -> list[dict[str, Any]]:
             answer = base.execute(query)
@@ -55,7 +58,7 @@ def score(folder: Path, curated: Path, memory: str = "1GB") -> dict[str, Any]:
 
         by = "count(*) AS planted, sum(hit::INT) AS found, round(avg(hit::INT), 4) AS recall FROM found"
         stories, unseen, quarantined = base.execute(
-            "SELECT count(*), count(*) FILTER (outcome IS NULL), count(*) FILTER (outcome = 'quarantined') FROM told"
+            "SELECT count(*), count(*) FILTER (outcome IS NULL), count(*) FILTER (outcome = 'quarantined') FROM told WHERE counted"
         ).fetchall()[0]
         wrong = base.execute("SELECT count(*) FROM merged").fetchall()[0][0]
         kind = "CASE relation WHEN 'derivative' THEN 'derivative' ELSE 'near' END"

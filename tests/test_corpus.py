@@ -1,4 +1,4 @@
-"""The generator of corpora: same knobs, same bytes; what is planted is told; a story is itself whoever asks; scoring counts right."""
+"""The generator of corpora: same knobs, same bytes; a story is itself whoever asks; scoring counts right. And the table of targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import corpus, corpus_score, skin
+from bench import corpus, corpus_score, scale, skin
 from tasks import terms
 
 KNOBS = corpus.Knobs(stories=600, seed=5, days=60, series=0.1)
@@ -154,3 +154,40 @@ def test_scoring_counts_what_is_missed_and_what_is_merged(folder: Path, tmp_path
 def test_scoring_says_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no truth"):
         corpus_score.score(tmp_path, tmp_path)
+
+
+# ---- the table of bench.scale -----------------------------------------------------------------------------------------------
+
+
+def test_exponent_is_the_slope_of_the_large_sizes() -> None:
+    rows = [{"stories": count, "seconds": 0.001 * count**1.1} for count in (10_000, 31_623, 100_000)]
+    assert scale.exponent([{"stories": 1_000, "seconds": 99.0}, *rows]) == 1.1
+    assert scale.exponent(rows[:1]) is None
+
+
+def test_a_target_is_measured_only_at_its_size() -> None:
+    last = {"seconds": 800.0, "peak_mb": 2_000, "recall_near": 0.995}
+    report: dict[str, Any] = {
+        "parts": {
+            "growth": {"stories": 1_000_000, "last": last, "exponent": 1.05},
+            "startup": {"help_seconds": 0.2},
+            "dask": {"skipped": "no"},
+        }
+    }
+    met = {row["what"]: row["met"] for row in scale.table(report)}
+    assert met["1M stories"] is False
+    assert met["1M stories: peak of all processes"] is True
+    assert met["1M stories: recall of near duplicates"] is True
+    assert met["copydesk --help"] is True
+    assert met["two Dask workers against two processes"] is None
+    report["parts"]["growth"]["stories"] = 100_000
+    assert {row["what"]: row["met"] for row in scale.table(report)}["1M stories"] is None
+
+
+def test_the_plot_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib of the dev extra is not installed")
+    rows = [{"stories": 1_000 * 10**i, "seconds": 5.0 * 5**i, "peak_mb": 700 + 400 * i} for i in range(4)]
+    for name in ("a.svg", "b.svg"):
+        scale.plot(rows, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "target at 1M: 12 min" in (tmp_path / "a.svg").read_text(encoding="utf-8")
