@@ -1,0 +1,212 @@
+"""Files, here or behind a URL: the one place that knows which of the two a path is.
+
+A local path is an ordinary pathlib.Path; `s3://bucket/key` and the other URLs of fsspec are universal_pathlib's UPath, which
+answers to the same names (`/`, name, stem, open, exists, glob, iterdir, mkdir, unlink). Both can be pickled: credentials and
+the address of the object store come from the environment of the process that opens a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from upath import UPath
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def located(where: str | Path) -> Path:
+    """The path that a person named: a URL of fsspec as it is, anything else as an absolute local path.
+
+    Raises:
+        ModuleNotFoundError: the packages for this kind of URL are not installed; the text says which extra has them.
+    """
+    if isinstance(where, Path):
+        return where.absolute()
+    if not isinstance(where, str):  # a UPath
+        return where
+    if where.lower().startswith("file://"):
+        return Path(unquote(urlsplit(where).path))
+    if not _URL.match(where):
+        return Path(where).absolute()
+    try:
+        from upath import UPath
+
+        # no cached listings: another worker may have written a file since
+        path = UPath(where, use_listings_cache=False)
+        path.fs  # noqa: B018 - imports what speaks this protocol
+    except ImportError as error:
+        scheme = where.partition(":")[0].lower()
+        extra = "pip install 'copydesk[s3]'" if scheme in {"s3", "s3a"} else f"the fsspec package for {scheme}://"
+        raise ModuleNotFoundError(f"{where} needs {extra} on this machine and on every worker ({error})", name=error.name) from error
+    return cast("Path", path)
+
+
+def is_local(path: Path) -> bool:
+    """Whether the path is one of this machine's file system, a mounted one included."""
+    return isinstance(path, Path)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = None, schema: pa.Schema | None = None) -> pa.Table:
+    """A Parquet file, or all Parquet files of a folder in the order of their names; columns, filters and schema as in pyarrow.
+
+    Folder names are never read as columns.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = None if columns is None else list(columns)
+    if is_local(path):
+        return pq.read_table(path, columns=wanted, filters=filters, schema=schema, partitioning=None)
+    files = sorted(path.glob("*.parquet"), key=lambda file: file.name) if path.is_dir() else [path]
+    if not files:
+        if schema is None:
+            raise FileNotFoundError(f"{path}: no Parquet file")
+        return schema.empty_table().select(schema.names if wanted is None else wanted)
+    tables = []
+    for file in files:
+        with _ranges(file) as stream:
+            tables.append(pq.read_table(stream, columns=wanted, filters=filters, schema=schema, partitioning=None))
+    return pa.concat_tables(tables)
+
+
+def write_table(table: pa.Table, path: Path, **options: Any) -> None:
+    """Write a Parquet file (options as in pyarrow) and, if need be, the folder it stands in."""
+    import pyarrow.parquet as pq
+
+    with _written(path) as stream:
+        pq.write_table(table, stream, **options)
+
+
+@contextmanager
+def parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file open for reading row group by row group; of a remote one only the ranges that are asked for travel."""
+    import pyarrow.parquet as pq
+
+    if is_local(path):
+        with pq.ParquetFile(path) as file:
+            yield file
+        return
+    with _ranges(path) as stream, pq.ParquetFile(stream, pre_buffer=True) as file:
+        yield file
+
+
+@contextmanager
+def arrow(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
+    """An Arrow IPC file open for random access to its batches.
+
+    A local file is mapped: its batches cost no memory of their own, and the file is unmapped when the last of them is gone.
+    """
+    import pyarrow as pa
+
+    with pa.memory_map(os.fspath(path)) if is_local(path) else _ranges(path) as source, pa.ipc.open_file(source) as reader:
+        yield reader
+
+
+def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
+    """Write an uncompressed Arrow IPC file, batch by batch, and, if need be, the folder it stands in."""
+    import pyarrow as pa
+
+    with _written(path) as stream, pa.ipc.new_file(stream, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def size(path: Path) -> int:
+    """Bytes of the file."""
+    return path.stat().st_size
+
+
+def link(existing: Path, new: Path) -> None:
+    """Give a file a second name: a hard link or, where there is none, a copy (made by the object store itself, if both are there).
+
+    Raises:
+        FileExistsError: `new` is there, and both are local. An object store writes over it.
+    """
+    if is_local(existing) and is_local(new):
+        try:
+            os.link(existing, new)
+        except FileExistsError:
+            raise
+        except OSError:  # another file system, too many links, a file system without links
+            shutil.copy2(existing, new)
+    else:
+        _copy(existing, new)
+
+
+def replace(draft: Path, path: Path) -> None:
+    """Put a finished draft in the place of `path`.
+
+    Local: safely on the disk first, then renamed in one step. Object store: the object is whole as soon as it is seen.
+    """
+    if is_local(draft) and is_local(path):
+        handle = os.open(draft, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        draft.replace(path)
+    else:
+        _copy(draft, path)
+        draft.unlink()
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all below it; one that is not there is removed already."""
+    with suppress(FileNotFoundError):
+        if is_local(path):
+            shutil.rmtree(path)
+        else:
+            _remote(path).fs.rm(_remote(path).path, recursive=True)
+
+
+def _remote(path: Path) -> UPath:
+    return cast("UPath", path)
+
+
+def _ranges(path: Path) -> IO[bytes]:
+    """A remote file open for random access: what Arrow asks for travels, no block around it (s3fs reads 50 MB ahead otherwise)."""
+    return cast("IO[bytes]", _remote(path).open("rb", cache_type="none"))
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write; what was written of a remote one is thrown away after a failure, where closing would publish it."""
+    if is_local(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as stream:
+            yield stream
+        return
+    upload: Any = path.open("wb")
+    try:
+        yield upload
+    except BaseException:
+        upload.discard()
+        with suppress(AttributeError):  # so that collecting the object does not close it after all
+            upload.closed = True
+        raise
+    upload.close()
+
+
+def _copy(existing: Path, new: Path) -> None:
+    if not is_local(existing) and not is_local(new) and _remote(existing).fs == _remote(new).fs:
+        _remote(new).fs.cp_file(_remote(existing).path, _remote(new).path)
+        return
+    with existing.open("rb") as source, _written(new) as target:
+        shutil.copyfileobj(source, target, 1 << 20)
