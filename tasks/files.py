@@ -187,17 +187,26 @@ def _ranges(path: Path) -> IO[bytes]:
 
 @contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write; what was written of a remote one is thrown away after a failure, where closing would publish it."""
+    """A file to write that is seen under its name when it is whole, and never after a failure.
+
+    A task that a cluster gave to two workers (one was thought dead) may be writing the same file twice at the same time.
+    """
     if is_local(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as stream:
-            yield stream
+        draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")  # no *.parquet, and hidden from Arrow's datasets
+        try:
+            with draft.open("wb") as stream:
+                yield stream
+            draft.replace(path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
         return
     upload: Any = path.open("wb")
     try:
         yield upload
     except BaseException:
-        upload.discard()
+        upload.discard()  # closing would publish what is there so far
         with suppress(AttributeError):  # so that collecting the object does not close it after all
             upload.closed = True
         raise

@@ -161,17 +161,15 @@ def test_a_mapped_file_takes_no_memory_and_is_let_go(tmp_path: Path) -> None:
     assert not mapped()
 
 
-@pytest.mark.usefixtures("bucket")
-def test_what_failed_half_way_is_not_seen_in_an_object_store(tmp_path: Path) -> None:
-    folder = files.located(f"s3://news/{tmp_path.name}")
-
+@pytest.mark.parametrize("folder", ["local", "s3"], indirect=True)
+def test_what_failed_half_way_is_not_seen(folder: Path) -> None:
     def batches() -> Iterator[pa.RecordBatch]:
         yield TABLE.to_batches()[0]
         raise OSError("the source is gone")
 
     with pytest.raises(OSError, match="source is gone"):
         files.write_arrow(batches(), TABLE.schema, folder / "keys.arrow")
-    assert not (folder / "keys.arrow").exists()
+    assert list(folder.glob("*")) == []
 
 
 def test_digest_link_replace_remove(folder: Path) -> None:
