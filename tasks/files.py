@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
@@ -22,7 +22,18 @@ if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
     import pyarrow.parquet as pq
     from upath import UPath
 
+_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modified", "updated", "created")
+"""What object stores call the thing that changes with an object, in fsspec's listings; the best first."""
+
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Listed(NamedTuple):
+    """An object of a remote folder: its name below the folder, its bytes, and what changes when it does (an ETag, where there is one)."""
+
+    name: str
+    size: int
+    version: str
 
 
 def located(where: str | Path) -> Path:
@@ -131,6 +142,25 @@ def digest(path: Path) -> str:
 def size(path: Path) -> int:
     """Bytes of the file."""
     return path.stat().st_size
+
+
+def listing(folder: Path) -> Iterator[Listed]:
+    """All objects below a remote folder, by its sub-folders, at the price of the listing alone: no request for each object.
+
+    Raises:
+        FileNotFoundError: there is nothing below that name.
+    """
+    remote = _remote(folder)
+    top = remote.path.rstrip("/") + "/"
+    waiting = [remote.path]
+    while waiting:
+        for entry in sorted(remote.fs.ls(waiting.pop(), detail=True), key=lambda entry: entry["name"], reverse=True):
+            name = entry["name"]
+            if entry["type"] == "directory":
+                waiting.append(name)
+            elif not name.endswith("/") and name.startswith(top):  # some tools make an object for a folder
+                version = next((str(entry[key]) for key in _VERSIONS if entry.get(key)), "")
+                yield Listed(name.removeprefix(top), entry["size"], version.strip('"'))
 
 
 def link(existing: Path, new: Path) -> None:

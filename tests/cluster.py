@@ -16,8 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 _SERVE_S3 = """
-import signal, sys
+import logging, sys
 from moto.server import ThreadedMotoServer
+logging.getLogger("werkzeug").setLevel("ERROR")
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print("http://%s:%d" % server.get_host_and_port(), flush=True)

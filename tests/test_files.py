@@ -187,6 +187,30 @@ def test_digest_link_replace_remove(folder: Path) -> None:
     files.remove_tree(folder / "a")
 
 
+@pytest.mark.parametrize("folder", ["memory", "s3"], indirect=True)
+def test_a_listing_tells_what_changed_without_looking_at_each_object(folder: Path) -> None:
+    for name in ("raw/b.txt", "raw/daily/a b#1?.txt", "raw/daily/2026/c.txt", "rawness/d.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name, encoding="utf-8")
+    before = {entry.name: entry for entry in files.listing(folder / "raw")}
+    assert set(before) == {"b.txt", "daily/a b#1?.txt", "daily/2026/c.txt"}
+    assert before["b.txt"].size == len("raw/b.txt")
+    (folder / "raw/b.txt").write_text("RAW/b.txt", encoding="utf-8")
+    after = {entry.name: entry for entry in files.listing(folder / "raw")}
+    assert [name for name in before if before[name].version != after[name].version] == ["b.txt"]
+    with pytest.raises(FileNotFoundError):
+        list(files.listing(folder / "nothing"))
+
+
+@pytest.mark.parametrize("folder", ["local", "s3"], indirect=True)
+def test_a_lock_is_a_file_that_only_one_can_make(folder: Path) -> None:
+    with (folder / "lock").open("xb") as stream:
+        stream.write(b"one")
+    with pytest.raises(FileExistsError), (folder / "lock").open("xb") as stream:
+        stream.write(b"two")
+    assert (folder / "lock").read_bytes() == b"one"
+
+
 def test_link_gives_a_second_name_here_and_never_writes_over_one(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"first")
     files.link(tmp_path / "one", tmp_path / "same")
