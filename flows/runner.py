@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prefect.task_runners import ThreadPoolTaskRunner
-
 from flows import processes
-from tasks import recipe
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
     from distributed import Client
+    from prefect.task_runners import ThreadPoolTaskRunner
 
 log = logging.getLogger("copydesk")
 ANSWER_SECONDS = 30  # a scheduler that has just been started
@@ -68,6 +66,7 @@ def runner(spec: str, workers: int) -> Iterator[Runner]:
 
     Raises:
         RunnerError: misspelt, a package is missing, no scheduler answers, or it has no workers.
+        ConnectionError: the scheduler went away in mid-run.
     """
     check(spec)
     if spec == "local":
@@ -82,12 +81,16 @@ def runner(spec: str, workers: int) -> Iterator[Runner]:
         with _threads(max(32, 2 * slots)) as tasks:
             try:
                 yield Runner(tasks, calls, slots, client.run)
-            except BaseException:
+            except BaseException as error:
                 calls.shutdown(wait=False)  # drops what is not done, so that our threads end
+                if client.status != "running" and isinstance(error, CancelledError):
+                    raise ConnectionError("the Dask scheduler is gone; the next run begins where this one was published last") from error
                 raise
 
 
 def _threads(most: int) -> ThreadPoolTaskRunner[Any]:
+    from prefect.task_runners import ThreadPoolTaskRunner
+
     return ThreadPoolTaskRunner(max_workers=most)
 
 
@@ -97,6 +100,8 @@ def same_recipe(used: Runner, knobs: Settings, spelled: Mapping[str, Any]) -> No
     Raises:
         RunnerError
     """
+    from tasks import recipe
+
     try:
         theirs = used.everywhere(recipe.recipe, knobs)
     except ImportError as error:
@@ -112,7 +117,7 @@ def _client(address: str, workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     if not address:
-        options = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+        options = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": ":0"}
         with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return

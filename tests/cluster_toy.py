@@ -42,7 +42,8 @@ def each(
     futures: list[PrefectFuture[Any]] = [
         opened.tasks.submit(in_pool, {"pool": opened.pool, "function": function, "arguments": call}) for call in calls
     ]
-    for done, _ in enumerate(as_completed(futures), 1):
+    for done, future in enumerate(as_completed(futures), 1):
+        future.result()  # the first failure ends the run
         if told:
             told(done)
     return [future.result() for future in futures]

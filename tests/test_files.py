@@ -15,20 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from cluster import s3
 
 from tasks import files
 
 TABLE = pa.table({"story_id": ["a", "b", "c"], "words": [310, 87, 1204]})
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[None]:
-    pytest.importorskip("moto")
-    with s3("news") as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        yield
 
 
 @pytest.fixture(params=["local", "memory", "s3"])
@@ -36,7 +26,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param == "local":
         return tmp_path
     if request.param == "s3":
-        request.getfixturevalue("bucket")
+        request.getfixturevalue("s3_server")
     return files.located(f"{request.param}://news/{tmp_path.name}")
 
 
@@ -113,7 +103,7 @@ def test_row_groups_one_by_one(folder: Path) -> None:
         assert file.read_row_group(1, columns=["words"]).to_pydict() == {"words": [87]}
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("s3_server")
 def test_of_a_remote_file_only_the_ranges_asked_for_travel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = files.located(f"s3://news/{tmp_path.name}")
     heavy = pa.table({"text": [os.urandom(200_000).hex() for _ in range(8)], "words": range(8)})
@@ -219,7 +209,7 @@ def test_link_gives_a_second_name_here_and_never_writes_over_one(tmp_path: Path)
         files.link(tmp_path / "one", tmp_path / "same")
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("s3_server")
 def test_a_draft_made_here_goes_up_whole(tmp_path: Path) -> None:
     there = files.located(f"s3://news/{tmp_path.name}/t.parquet")
     pq.write_table(TABLE, tmp_path / "draft")
@@ -228,7 +218,7 @@ def test_a_draft_made_here_goes_up_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "draft").exists()
 
 
-@pytest.mark.usefixtures("bucket")
+@pytest.mark.usefixtures("s3_server")
 def test_a_file_written_by_another_process_is_seen_at_once(tmp_path: Path) -> None:
     folder = files.located(f"s3://news/{tmp_path.name}")
     assert not (folder / "new.txt").exists()
