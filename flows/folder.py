@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,9 +65,13 @@ def _made(lock: Path, owner: str) -> Iterator[None]:
 
 @contextmanager
 def work_folder(target: Path) -> Iterator[Path]:
-    """An empty folder beside the snapshots; what a killed run left there is removed first."""
-    work = target / ".work"
-    files.remove_tree(work)
+    """An empty folder beside the snapshots; what a killed run left there is removed first.
+
+    Its name is new each time: a worker that has outlived its run may still write into the folder of that run.
+    """
+    all_work = target / ".work"
+    work = all_work / os.urandom(4).hex()
+    files.remove_tree(all_work)
     for folder in (work, target / "store"):
         folder.mkdir(parents=True, exist_ok=True)
     if files.is_local(target):  # elsewhere nothing is seen before it is whole
@@ -76,4 +80,5 @@ def work_folder(target: Path) -> Iterator[Path]:
     try:
         yield work
     finally:
-        files.remove_tree(work)
+        with suppress(OSError):  # a call that could not be stopped is writing there: the next run removes it
+            files.remove_tree(all_work)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows import processes
@@ -35,7 +36,7 @@ class Runner:
     """An open runner.
 
     tasks: Prefect's runner, to submit tasks to. pool: what a task gives its call to. slots: calls worked on at the same time.
-    everywhere: applies a function once on each machine's workers and gives the results by worker; none on this machine alone.
+    everywhere: applies a function once in each process of a cluster and gives the results by its address; none on this machine alone.
     """
 
     tasks: ThreadPoolTaskRunner[Any]
@@ -80,7 +81,7 @@ def runner(spec: str, workers: int) -> Iterator[Runner]:
         # the scheduler keeps a call waiting at each worker; workers may still join
         with _threads(max(32, 2 * slots)) as tasks:
             try:
-                yield Runner(tasks, calls, slots, client.run)
+                yield Runner(tasks, calls, slots, partial(_everywhere, client))
             except BaseException as error:
                 calls.shutdown(wait=False)  # drops what is not done, so that our threads end
                 if client.status != "running" and isinstance(error, CancelledError):
@@ -94,6 +95,12 @@ def _threads(most: int) -> ThreadPoolTaskRunner[Any]:
     return ThreadPoolTaskRunner(max_workers=most)
 
 
+def _everywhere(client: Client, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """The scheduler too: it unpickles every call."""
+    workers: dict[str, Any] = client.run(function, *arguments)
+    return workers | {"scheduler": client.run_on_scheduler(function, *arguments)}
+
+
 def same_recipe(used: Runner, knobs: Settings, spelled: Mapping[str, Any]) -> None:
     """Refuse workers that would make other rows of the same stories: other code, libraries or models.
 
@@ -105,11 +112,13 @@ def same_recipe(used: Runner, knobs: Settings, spelled: Mapping[str, Any]) -> No
     try:
         theirs = used.everywhere(recipe.recipe, knobs)
     except ImportError as error:
-        raise RunnerError(f"the Dask workers need copydesk and its packages, in the versions of this machine ({error})") from error
-    for worker, there in theirs.items():
+        raise RunnerError(
+            f"the Dask scheduler and its workers need copydesk and its packages, in the versions of this machine ({error})"
+        ) from error
+    for process, there in theirs.items():
         if lines := recipe.difference(spelled, there):
             differences = "\n  ".join(lines[:10])
-            raise RunnerError(f"the Dask worker {worker} would make other rows (here -> there); install the same on both:\n  {differences}")
+            raise RunnerError(f"Dask's {process} would make other rows (here -> there); install the same on both:\n  {differences}")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -180,21 +181,27 @@ def link(existing: Path, new: Path) -> None:
         _copy(existing, new)
 
 
-def replace(draft: Path, path: Path) -> None:
+def draft(path: Path) -> Path:
+    """The name of a local file to write what `replace` then puts in the place of `path`: beside it, or in this machine's temporary folder."""
+    name = f".{path.name}.{os.urandom(4).hex()}"  # no *.parquet, and hidden from Arrow's datasets
+    return path.with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
+
+
+def replace(written: Path, path: Path) -> None:
     """Put a finished draft in the place of `path`.
 
     Local: safely on the disk first, then renamed in one step. Object store: the object is whole as soon as it is seen.
     """
-    if is_local(draft) and is_local(path):
-        handle = os.open(draft, os.O_RDONLY)
+    if is_local(written) and is_local(path):
+        handle = os.open(written, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-        draft.replace(path)
+        written.replace(path)
     else:
-        _copy(draft, path)
-        draft.unlink()
+        _copy(written, path)
+        written.unlink()
 
 
 def remove_tree(path: Path) -> None:
@@ -223,13 +230,13 @@ def _written(path: Path) -> Iterator[IO[bytes]]:
     """
     if is_local(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}")  # no *.parquet, and hidden from Arrow's datasets
+        beside = draft(path)
         try:
-            with draft.open("wb") as stream:
+            with beside.open("wb") as stream:
                 yield stream
-            draft.replace(path)
+            beside.replace(path)
         except BaseException:
-            draft.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
             raise
         return
     upload: Any = path.open("wb")
@@ -246,6 +253,8 @@ def _written(path: Path) -> Iterator[IO[bytes]]:
 def _copy(existing: Path, new: Path) -> None:
     if not is_local(existing) and not is_local(new) and _remote(existing).fs == _remote(new).fs:
         _remote(new).fs.cp_file(_remote(existing).path, _remote(new).path)
-        return
-    with existing.open("rb") as source, _written(new) as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+    elif is_local(existing):
+        _remote(new).fs.put_file(os.fspath(existing), _remote(new).path)
+    else:
+        with existing.open("rb") as source, _written(new) as target:
+            shutil.copyfileobj(source, target, 1 << 20)

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from cluster import Dask, dask
-from conftest import ROOT
+from conftest import ROOT, copydesk
 
 from flows.runner import RunnerError, runner, same_recipe
 from tasks import files, recipe
@@ -44,17 +44,25 @@ def doomed(s3_server: dict[str, str], tmp_path: Path) -> Iterator[Dask]:
 
 
 @pytest.fixture(scope="module")
-def raw(s3_server: dict[str, str]) -> str:  # noqa: ARG001 - the bucket must be there
+def shards(s3_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 - the bucket must be there
+    """The same shards in a folder and behind S3."""
+    here = tmp_path_factory.mktemp("shards")
     for number in range(12):
         text = [" ".join(f"word{(number * 7 + row * row) % 53}" for row in range(start, start + 40)) for start in range(20)]
-        files.write_table(pa.table({"text": text}), files.located(f"s3://news/raw/{number:02d}.parquet"))
+        for folder in (here, files.located("s3://news/raw")):
+            files.write_table(pa.table({"text": text}), folder / f"{number:02d}.parquet")
+    return here
+
+
+@pytest.fixture(scope="module")
+def raw(shards: Path) -> str:  # noqa: ARG001
     return "s3://news/raw"
 
 
 @pytest.fixture(scope="module")
-def expected(raw: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What one machine makes of it."""
-    return list(count_words(raw, str(tmp_path_factory.mktemp("here"))))
+def expected(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What one machine makes of them. (Its processes may have been started before the S3 server was known.)"""
+    return list(count_words(str(shards), str(tmp_path_factory.mktemp("here"))))
 
 
 def test_the_same_bytes_on_a_cluster(raw: str, expected: list[str], cluster: Dask) -> None:
@@ -178,6 +186,17 @@ def test_the_same_snapshot_when_a_worker_is_killed(stage: str, stories: tuple[st
     finally:
         logging.getLogger("copydesk").removeHandler(killer)
     assert killer.done
+
+
+def test_one_machine_and_an_object_store(stories: tuple[str, dict[str, str]]) -> None:
+    source, here = stories
+    if "--runner" not in copydesk("run", "--help").stdout:
+        pytest.skip("the command line has no runners yet")
+    done = copydesk("run", "--raw", source, "--curated", "s3://news/one-machine", "--workers", "2", "--set", "run.shard_rows=10")
+    assert done.returncode == 0, done.stderr
+    latest = json.loads(files.located("s3://news/one-machine/latest.json").read_text(encoding="utf-8"))
+    manifest = json.loads(files.located(f"s3://news/one-machine/{latest['snapshot']}/manifest.json").read_text(encoding="utf-8"))
+    assert {entry["path"]: entry["sha256"] for entry in manifest["files"] if not entry["path"].startswith("inputs/")} == here
 
 
 def test_the_next_run_works_only_what_changed_in_the_object_store(

@@ -209,13 +209,18 @@ def test_link_gives_a_second_name_here_and_never_writes_over_one(tmp_path: Path)
         files.link(tmp_path / "one", tmp_path / "same")
 
 
-@pytest.mark.usefixtures("s3_server")
-def test_a_draft_made_here_goes_up_whole(tmp_path: Path) -> None:
-    there = files.located(f"s3://news/{tmp_path.name}/t.parquet")
-    pq.write_table(TABLE, tmp_path / "draft")
-    files.replace(tmp_path / "draft", there)
-    assert files.read_table(there).equals(TABLE)
-    assert not (tmp_path / "draft").exists()
+def test_a_draft_is_local_and_goes_to_its_place_whole(folder: Path) -> None:
+    place = folder / "stories" / "2026-01.parquet"
+    if files.is_local(folder):
+        place.parent.mkdir()
+    written = files.draft(place)
+    assert files.is_local(written)
+    pq.write_table(TABLE, written)
+    assert not place.exists()
+    assert list(written.parent.glob("*2026-01*.parquet")) == []
+    files.replace(written, place)
+    assert files.read_table(place).equals(TABLE)
+    assert not written.exists()
 
 
 @pytest.mark.usefixtures("s3_server")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from flows.folder import BusyError, held, work_folder
@@ -46,7 +47,16 @@ def test_the_work_of_a_killed_run_is_removed_and_the_store_kept(curated: Path) -
     if files.is_local(curated):
         (curated / "store" / ".draft-1").write_bytes(b"x")
     with work_folder(curated) as work:
-        assert not (work / "match" / "a.parquet").exists()
+        assert not (curated / ".work" / "match").exists()
+        assert work.parent == curated / ".work"
         (work / "c.parquet").write_bytes(b"x")
     assert [path.name for path in (curated / "store").iterdir()] == ["b.parquet"]
-    assert not (curated / ".work" / "c.parquet").exists()
+    assert not (curated / ".work").exists()
+
+
+def test_a_worker_that_outlived_its_run_writes_nowhere_that_the_next_one_reads(curated: Path) -> None:
+    with work_folder(curated) as first:
+        pass
+    with work_folder(curated) as second:
+        files.write_table(pa.table({"a": [1]}), first / "late.parquet")
+        assert not (second / "late.parquet").exists()

@@ -51,7 +51,7 @@ def test_workers_that_would_make_other_rows_are_refused() -> None:
     opened = Runner(
         cast("Any", None), cast("Executor", None), 2, lambda *_: {"tcp://10.0.0.7:40001": spelled, "tcp://10.0.0.8:40001": other}
     )
-    with pytest.raises(RunnerError, match=r"(?s)worker tcp://10.0.0.8:40001 would make other rows.*libraries.ftfy: .* -> 5.0"):
+    with pytest.raises(RunnerError, match=r"(?s)tcp://10.0.0.8:40001 would make other rows.*libraries.ftfy: .* -> 5.0"):
         same_recipe(opened, Settings(), spelled)
 
 
@@ -59,5 +59,5 @@ def test_workers_without_our_packages_are_refused() -> None:
     def missing(*_: object) -> dict[str, Any]:
         raise ModuleNotFoundError("No module named 'tasks'")
 
-    with pytest.raises(RunnerError, match="workers need copydesk"):
+    with pytest.raises(RunnerError, match="its workers need copydesk"):
         same_recipe(Runner(cast("Any", None), cast("Executor", None), 2, missing), Settings(), recipe.recipe(Settings()))
