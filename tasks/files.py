@@ -72,7 +72,7 @@ def is_local(path: Path) -> bool:
 def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = None, schema: pa.Schema | None = None) -> pa.Table:
     """A Parquet file, or all Parquet files of a folder in the order of their names; columns, filters and schema as in pyarrow.
 
-    Folder names are never read as columns.
+    Folder names are never read as columns. A remote file's name ends in .parquet.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -80,7 +80,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = 
     wanted = None if columns is None else list(columns)
     if is_local(path):
         return pq.read_table(path, columns=wanted, filters=filters, schema=schema, partitioning=None)
-    files = sorted(path.glob("*.parquet"), key=lambda file: file.name) if path.is_dir() else [path]
+    # by its name: to ask the store whether it is a folder takes as long as to read a small table
+    files = [path] if path.suffix == ".parquet" else sorted(path.glob("*.parquet"), key=lambda file: file.name)
     if not files:
         if schema is None:
             raise FileNotFoundError(f"{path}: no Parquet file")
