@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modified", "updated", "created")
 """What object stores call the thing that changes with an object, in fsspec's listings; the best first."""
 
+FETCHES = 16
+"""Requests for whole objects at the same time."""
+
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -133,6 +136,21 @@ def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
     with _written(path) as stream, pa.ipc.new_file(stream, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
+
+
+@contextmanager
+def fetched(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Local files with the bytes of these, in their order: local ones as they are, copies of remote ones while the context is open.
+
+    Many requests are under way at once: one by one, small objects would wait for the network far longer than they are worked on. An
+    object that cannot be read has no copy, so that opening it fails.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    with tempfile.TemporaryDirectory(prefix="copydesk-") as folder, ThreadPoolExecutor(FETCHES) as fetches:
+        here = [path if is_local(path) else Path(folder, str(number)) for number, path in enumerate(paths)]
+        list(fetches.map(_fetch, paths, here))
+        yield here
 
 
 def digest(path: Path) -> str:
@@ -249,6 +267,14 @@ def _written(path: Path) -> Iterator[IO[bytes]]:
             upload.closed = True
         raise
     upload.close()
+
+
+def _fetch(path: Path, here: Path) -> None:
+    if not is_local(path):
+        try:
+            _remote(path).fs.get_file(_remote(path).path, os.fspath(here))
+        except OSError:
+            here.unlink(missing_ok=True)
 
 
 def _copy(existing: Path, new: Path) -> None:

@@ -223,6 +223,20 @@ def test_a_draft_is_local_and_goes_to_its_place_whole(folder: Path) -> None:
     assert not written.exists()
 
 
+def test_many_small_files_are_fetched_at_once(folder: Path) -> None:
+    paths = [folder / "raw" / f"{number}.txt" for number in range(40)]
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(paths):
+        path.write_bytes(b"x" * number)
+    paths[7].unlink()
+    with files.fetched(paths) as here:
+        assert all(files.is_local(path) for path in here)
+        assert [path.stat().st_size for number, path in enumerate(here) if number != 7] == [n for n in range(40) if n != 7]
+        with pytest.raises(FileNotFoundError):
+            here[7].open("rb")
+    assert here[8].exists() == files.is_local(folder)
+
+
 @pytest.mark.usefixtures("s3_server")
 def test_a_file_written_by_another_process_is_seen_at_once(tmp_path: Path) -> None:
     folder = files.located(f"s3://news/{tmp_path.name}")
