@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from tasks import files
 
 
 class BusyError(RuntimeError):
@@ -18,29 +19,66 @@ class BusyError(RuntimeError):
 
 @contextmanager
 def held(target: Path) -> Iterator[None]:
-    """Hold the curated folder: one run at a time."""
-    with (target / ".lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise BusyError(f"{target} is held by another run ({lock.read().strip() or 'unknown'}); wait for it or end it") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        lock.flush()
+    """Hold the curated folder: one run at a time.
+
+    Here the system lets go of it however this process ends. In an object store it is held by an object that only one can make; a
+    run that was killed leaves it there.
+
+    Raises:
+        BusyError: another run holds it.
+    """
+    lock = target / ".lock"
+    owner = f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    with _locked(lock, owner) if files.is_local(target) else _made(lock, owner):
         yield
 
 
 @contextmanager
+def _locked(lock: Path, owner: str) -> Iterator[None]:
+    with lock.open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            raise BusyError(f"{lock.parent} is held by another run ({stream.read().strip() or 'unknown'}); wait for it or end it") from None
+        stream.truncate(0)
+        stream.write(owner)
+        stream.flush()
+        yield
+
+
+@contextmanager
+def _made(lock: Path, owner: str) -> Iterator[None]:
+    try:
+        with lock.open("xb") as stream:
+            stream.write(owner.encode())
+    except FileExistsError:
+        holder = lock.read_text(encoding="utf-8")
+        raise BusyError(
+            f"{lock.parent} is held by another run ({holder}); wait for it or end it. If it was killed, remove {lock}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+@contextmanager
 def work_folder(target: Path) -> Iterator[Path]:
-    """An empty folder beside the snapshots; what a killed run left there is removed first."""
-    work = target / ".work"
-    shutil.rmtree(work, ignore_errors=True)
+    """An empty folder beside the snapshots; what a killed run left there is removed first.
+
+    Its name is new each time: a worker that has outlived its run may still write into the folder of that run.
+    """
+    all_work = target / ".work"
+    work = all_work / os.urandom(4).hex()
+    files.remove_tree(all_work)
     for folder in (work, target / "store"):
         folder.mkdir(parents=True, exist_ok=True)
-    for draft in (target / "store").glob(".draft-*"):
-        draft.unlink()
+    if files.is_local(target):  # elsewhere nothing is seen before it is whole
+        for draft in (target / "store").glob(".*"):
+            draft.unlink()
     try:
         yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # a call that could not be stopped is writing there: the next run removes it
+            files.remove_tree(all_work)

@@ -11,10 +11,11 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
@@ -22,7 +23,21 @@ if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
     import pyarrow.parquet as pq
     from upath import UPath
 
+_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "LastModified", "last_modified", "updated", "created")
+"""What object stores call the thing that changes with an object, in fsspec's listings; the best first."""
+
+FETCHES = 16
+"""Requests for whole objects at the same time."""
+
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Listed(NamedTuple):
+    """An object of a remote folder: its name below the folder, its bytes, and what changes when it does (an ETag, where there is one)."""
+
+    name: str
+    size: int
+    version: str
 
 
 def located(where: str | Path) -> Path:
@@ -60,7 +75,7 @@ def is_local(path: Path) -> bool:
 def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = None, schema: pa.Schema | None = None) -> pa.Table:
     """A Parquet file, or all Parquet files of a folder in the order of their names; columns, filters and schema as in pyarrow.
 
-    Folder names are never read as columns.
+    Folder names are never read as columns. A remote file's name ends in .parquet.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -68,7 +83,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = 
     wanted = None if columns is None else list(columns)
     if is_local(path):
         return pq.read_table(path, columns=wanted, filters=filters, schema=schema, partitioning=None)
-    files = sorted(path.glob("*.parquet"), key=lambda file: file.name) if path.is_dir() else [path]
+    # by its name: to ask the store whether it is a folder takes as long as to read a small table
+    files = [path] if path.suffix == ".parquet" else sorted(path.glob("*.parquet"), key=lambda file: file.name)
     if not files:
         if schema is None:
             raise FileNotFoundError(f"{path}: no Parquet file")
@@ -164,6 +180,21 @@ def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
             writer.write_batch(batch)
 
 
+@contextmanager
+def fetched(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Local files with the bytes of these, in their order: local ones as they are, copies of remote ones while the context is open.
+
+    Many requests are under way at once: one by one, small objects would wait for the network far longer than they are worked on. An
+    object that cannot be read has no copy, so that opening it fails.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    with tempfile.TemporaryDirectory(prefix="copydesk-") as folder, ThreadPoolExecutor(FETCHES) as fetches:
+        here = [path if is_local(path) else Path(folder, str(number)) for number, path in enumerate(paths)]
+        list(fetches.map(_fetch, paths, here))
+        yield here
+
+
 def digest(path: Path) -> str:
     """SHA-256 of the bytes, in hex."""
     with path.open("rb") as stream:
@@ -173,6 +204,25 @@ def digest(path: Path) -> str:
 def size(path: Path) -> int:
     """Bytes of the file."""
     return path.stat().st_size
+
+
+def listing(folder: Path) -> Iterator[Listed]:
+    """All objects below a remote folder, by its sub-folders, at the price of the listing alone: no request for each object.
+
+    Raises:
+        FileNotFoundError: there is nothing below that name.
+    """
+    remote = _remote(folder)
+    top = remote.path.rstrip("/") + "/"
+    waiting = [remote.path]
+    while waiting:
+        for entry in sorted(remote.fs.ls(waiting.pop(), detail=True), key=lambda entry: entry["name"], reverse=True):
+            name = entry["name"]
+            if entry["type"] == "directory":
+                waiting.append(name)
+            elif not name.endswith("/") and name.startswith(top):  # some tools make an object for a folder
+                version = next((str(entry[key]) for key in _VERSIONS if entry.get(key)), "")
+                yield Listed(name.removeprefix(top), entry["size"], version.strip('"'))
 
 
 def link(existing: Path, new: Path) -> None:
@@ -192,23 +242,29 @@ def link(existing: Path, new: Path) -> None:
         _copy(existing, new)
 
 
-def replace(draft: Path, path: Path, sync: bool = True) -> None:
+def draft(path: Path) -> Path:
+    """The name of a local file to write what `replace` then puts in the place of `path`: beside it, or in this machine's temporary folder."""
+    name = f".{path.name}.{os.urandom(4).hex()}"  # no *.parquet, and hidden from Arrow's datasets
+    return path.with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
+
+
+def replace(written: Path, path: Path, sync: bool = True) -> None:
     """Put a finished draft in the place of `path`.
 
     Local: safely on the disk first (unless many are synced together, see `sync`), then renamed in one step. Object store: the
     object is whole as soon as it is seen.
     """
-    if is_local(draft) and is_local(path):
+    if is_local(written) and is_local(path):
         if sync:
-            handle = os.open(draft, os.O_RDONLY)
+            handle = os.open(written, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-        draft.replace(path)
+        written.replace(path)
     else:
-        _copy(draft, path)
-        draft.unlink()
+        _copy(written, path)
+        written.unlink()
 
 
 def sync(folder: Path) -> None:
@@ -243,26 +299,45 @@ def _ranges(path: Path) -> IO[bytes]:
 
 @contextmanager
 def _written(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write; what was written of a remote one is thrown away after a failure, where closing would publish it."""
+    """A file to write that is seen under its name when it is whole, and never after a failure.
+
+    A task that a cluster gave to two workers (one was thought dead) may be writing the same file twice at the same time.
+    """
     if is_local(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as stream:
-            yield stream
+        beside = draft(path)
+        try:
+            with beside.open("wb") as stream:
+                yield stream
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
         return
     upload: Any = path.open("wb")
     try:
         yield upload
     except BaseException:
-        upload.discard()
+        upload.discard()  # closing would publish what is there so far
         with suppress(AttributeError):  # so that collecting the object does not close it after all
             upload.closed = True
         raise
     upload.close()
 
 
+def _fetch(path: Path, here: Path) -> None:
+    if not is_local(path):
+        try:
+            _remote(path).fs.get_file(_remote(path).path, os.fspath(here))
+        except OSError:
+            here.unlink(missing_ok=True)
+
+
 def _copy(existing: Path, new: Path) -> None:
     if not is_local(existing) and not is_local(new) and _remote(existing).fs == _remote(new).fs:
         _remote(new).fs.cp_file(_remote(existing).path, _remote(new).path)
-        return
-    with existing.open("rb") as source, _written(new) as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+    elif is_local(existing):
+        _remote(new).fs.put_file(os.fspath(existing), _remote(new).path)
+    else:
+        with existing.open("rb") as source, _written(new) as target:
+            shutil.copyfileobj(source, target, 1 << 20)

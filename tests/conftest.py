@@ -44,6 +44,19 @@ def prefect_server() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def s3_server() -> Iterator[dict[str, str]]:
+    """An S3 server with the bucket `news`, which this process knows from now on; gives the environment in which others do."""
+    from cluster import s3
+
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    with s3("news") as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield environment
+
+
+@pytest.fixture(scope="session")
 def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The curated folder after `copydesk run` on the sample stories, as a user runs it: without a server."""
     curated = tmp_path_factory.mktemp("sample") / "curated"
