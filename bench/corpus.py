@@ -207,32 +207,41 @@ def _last(knobs: Knobs) -> int:
 def added(knobs: Knobs, count: int, days: int) -> Plan:
     """`count` further stories of the last days: half of them new events and what belongs to them, half of events that are there.
 
-    New events are numbered from the corpus's number of stories on; of old ones most are of the last week.
+    New events are numbered from the corpus's number of stories on. The old ones are of the last days, as lags go; a tenth of the
+    copies are of stories of any age.
     """
     base = int(keys(knobs.seed, 1)[0])
     begin = _last(knobs) - days * DAY
     old = plan(knobs)
-    sources = old.take((old.role == 0) & (old.at < _last(knobs) - 3600))
+    sources = old.take((old.role == 0) & (old.at < _last(knobs) - 3 * 3600))
     number = np.arange(count // 2)
     role = ADDED[(keys(base, number, 42) % np.uint64(len(ADDED))).astype(np.int64)]
-    rewriting = np.isin(role, [ROLES.index(name) for name in WRITTEN])
+    rewriting, following = (np.isin(role, [ROLES.index(name) for name in some]) for some in (WRITTEN, ("followup",)))
+    whole = told_whole(sources.event, knobs)
+    alone = whole & (share(keys(base, sources.event, 8)) >= knobs.followup)
     chosen = np.empty(len(number), np.int64)
-    for which, among in ((rewriting, told_whole(sources.event, knobs)), (~rewriting, np.ones(len(sources), np.bool_))):
+    for which, among in ((~rewriting, whole | True), (rewriting & ~following, whole), (following, alone)):
         every = np.flatnonzero(among)
-        recent = every[sources.at[every] >= begin - 5 * DAY]
-        late = (share(keys(base, number, 41)) < 0.9) & which & (len(recent) > 0)
+        recent = every[sources.at[every] >= begin - 1.5 * DAY]
+        late = which & (len(recent) > 0) & (rewriting | (share(keys(base, number, 41)) < 0.9))
         for taken, pool in ((which & ~late, every), (late, recent)):
             chosen[taken] = pool[(share(keys(base, number[taken], 40)) * len(pool)).astype(np.int64)]
-    since = np.maximum(sources.at[chosen] + 600, begin)
-    at = since + (share(keys(base, number, 43)) * (_last(knobs) - since)).astype(np.int64)
+    again = np.ones(len(number), np.bool_)  # an event has one follow-up: a second one would have the same text
+    again[np.flatnonzero(following)[np.unique(chosen[following], return_index=True)[1]]] = False
+    role = np.where(following & again, ROLES.index("exact"), role)
+    wait = share(keys(base, number, 43))
+    at = sources.at[chosen] + np.where(rewriting, _lag("rewrites", wait), _lag("copies", wait))
+    at = np.where(following, np.maximum(at, sources.at[chosen] + 30 * 3600), at)
+    at = np.where(at < begin, begin + (wait * 12 * 3600).astype(np.int64), at)
+    at = np.minimum(at, _last(knobs) - 1 - (keys(base, number, 44) % np.uint64(3600)).astype(np.int64))
     more = replace(knobs, stories=count - len(number), series=0.0, days=days)
     event, member, roles, lag = members(knobs.stories + np.arange(more.stories), base, more)
     keep = np.flatnonzero(np.argsort(np.argsort(event, kind="stable"), kind="stable") < more.stories)
     event, member, roles, lag = event[keep], member[keep], roles[keep], lag[keep]
     new = np.minimum(published(event, base, more) + lag, _last(knobs) - 1 - keys(base, event, member).astype(np.int64) % 3600)
     sides = ((sources.event[chosen], event), (100 + number, member), (role, roles), (at, new))
-    whole = Plan(*(np.concatenate(pair) for pair in sides))
-    return whole.take(np.lexsort((whole.member, whole.event, whole.at)))
+    found = Plan(*(np.concatenate(pair) for pair in sides))
+    return found.take(np.lexsort((found.member, found.event, found.at)))
 
 
 # ---- what is in a story -----------------------------------------------------------------------------------------------------
