@@ -85,10 +85,10 @@ class Knobs:
     followup: float = 0.04
     sametopic: float = 0.03
     series: float = 0.02
-    garbled: float = 0.02
+    garbled: float = 0.01
     undated: float = 0.03
     dated_only: float = 0.08
-    furnished: float = 0.5
+    furnished: float = 0.15
     """Share of the outlets that leave furniture around their stories."""
 
 
