@@ -5,7 +5,7 @@ words of one base, one name, one figure, over all families and roles. An event h
 the slot, so that an event's rewrites, copies and follow-ups say the same of the same, and another event says something else.
 
 Words are replaced by words of like frequency and inflection (wordfreq, read at run time and never copied), some of
-them drawn from the few that the event's *topic* prefers: stories of a topic resemble each other as real ones do. No more than two
+them drawn from the few that the event's *topic* prefers: stories of a topic resemble each other as real ones do. No more than three
 words in a row stay, or the phrases of 24 families would be in thousands of stories.
 
 Nothing is drawn from a random number generator: every choice is a hash (splitmix64; Steele, Lea, Flood 2014) of key and place.
@@ -36,7 +36,7 @@ PARTS = Path(__file__).with_name("data") / "corpus.toml"
 
 KEPT_FROM = 5.0
 """Zipf frequency from which a word stays, but where a run of kept words must be broken."""
-RUN = 2
+RUN = 3
 """Most words in a row that stay, where there are alternatives to them."""
 WINDOW, LEAST = 8, 7.0
 """Of so many words in a row so much is replaced that e^7 = 1,100 other wordings are as likely: as a passage in common, eight words are a
@@ -279,22 +279,15 @@ class _Cutter:
 
     def cut(self, paragraph: str, at: datetime | None) -> int:
         """The number of the paragraph, cut. `at`: when its story was published, which its dates count from."""
-        pieces, kept = list[tuple[str, str, Slot | None]](), list[tuple[int, str]]()
+        pieces = list[tuple[str, str, Slot | None]]()
         first, last, previous = True, 0, ""
         for match in TOKEN.finditer(paragraph):
             gap, word = paragraph[last : match.start()], match.group()
             first |= bool(SENTENCE_END.search(gap))
-            slot = self._slot(word, first, previous, at)
-            pieces.append((gap, word, slot))
+            pieces.append((gap, word, self._slot(word, first, previous, at)))
             first, last, previous = False, match.end(), word
-            kept = [] if slot else [*kept, (len(pieces) - 1, word)]
-            if len(kept) > RUN:
-                kept = self._break(pieces, kept)
-            window = pieces[-WINDOW:]
-            if len(window) == WINDOW and sum(self._choice(slot) for _, _, slot in window) < LEAST:
-                begin = len(pieces) - WINDOW
-                self._break(pieces, [(begin + place, word) for place, (_, word, slot) in enumerate(window) if slot is None])
-                kept = [one for one in kept if pieces[one[0]][2] is None]
+        for size, least in ((RUN + 1, 1e-9), (WINDOW, LEAST)):
+            self._break(pieces, size, least)
         before = ""
         for gap, word, slot in pieces:
             before += gap
@@ -371,21 +364,34 @@ class _Cutter:
         self.shapes[shape] = None
         return Slot(("number", shape), ("number", word, 0), 0)
 
-    def _break(self, pieces: list[tuple[str, str, Slot | None]], kept: list[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Make a slot of the last of the kept words that has alternatives; those after it, all where none has."""
-        for number in range(len(kept) - 1, -1, -1):
-            place, word = kept[number]
-            low = word.lower().replace("’", "'")
-            slot = None
-            if low in self.functions:
-                case = LOWER if word.islower() or word[0] == "I" else CAPITAL
-                slot = Slot(("function", self.functions[low]), ("word", low, 0), case)
-            elif low in self.words.lexemes and vocabulary()[low] < BANDS[-1]:
-                slot = self._word(low, _case(word))
-            if slot:
-                pieces[place] = (*pieces[place][:2], slot)
-                return kept[number + 1 :]
-        return kept
+    def _break(self, pieces: list[tuple[str, str, Slot | None]], size: int, least: float) -> None:
+        """Make slots of kept words, until of `size` words in a row the slots leave a choice of `least`, where there are alternatives.
+
+        Which ones is decided by the words of each window alone (by hash, as in winnowing): what is quoted word for word in
+        another role stays word for word the same, but for its ends.
+        """
+        slots = [slot for _, _, slot in pieces]
+        others = [None if slot else self._alternatives(word) for _, word, slot in pieces]
+        order = [zlib.crc32(word.lower().encode()) for _, word, _ in pieces]
+        for begin in range(len(pieces) - size + 1):
+            window = range(begin, begin + size)
+            choice = sum(self._choice(slots[place]) for place in window)
+            for place in sorted(window, key=order.__getitem__):
+                if choice >= least:
+                    break
+                if (other := others[place]) is not None:
+                    choice += self._choice(other)
+                    pieces[place] = (*pieces[place][:2], other)
+
+    def _alternatives(self, word: str) -> Slot | None:
+        """The slot of a word that stays elsewhere; None if nothing can stand for it."""
+        low = word.lower().replace("’", "'")
+        if low in self.functions:
+            case = LOWER if word.islower() or word[0] == "I" else CAPITAL
+            return Slot(("function", self.functions[low]), ("word", low, 0), case)
+        if low in self.words.lexemes and vocabulary()[low] < BANDS[-1]:
+            return self._word(low, _case(word))
+        return None
 
 
 def _case(word: str) -> int:
