@@ -85,11 +85,11 @@ class Knobs:
     followup: float = 0.04
     sametopic: float = 0.03
     series: float = 0.02
-    garbled: float = 0.01
+    garbled: float = 0.005
     undated: float = 0.03
     dated_only: float = 0.08
-    furnished: float = 0.15
-    """Share of the outlets that leave furniture around their stories."""
+    furnished: float = 0.05
+    """Share of the outlets that leave furniture around their stories. Of the background stories .6 % are whole pages, and .6 % garbled."""
 
 
 @dataclass(frozen=True, eq=False)
