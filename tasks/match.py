@@ -372,17 +372,20 @@ def judge_pairs(roster: Roster, lower: Ranks, upper: Ranks, near: settings.Near,
 
 
 def _batches(lower: Ranks, upper: Ranks, stories_at_once: int) -> list[npt.NDArray[np.int64]]:
-    """The pairs in batches of some stories each: connected stories together, so that most texts are read once; places of the pairs."""
+    """The pairs in batches of some stories each, in an order in which stories of one pair stand near each other (Cuthill and McKee
+    1969), so that most texts are read once; places of the pairs."""
     from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
 
     if not len(lower):
         return []
     known, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
     left, right = places[: len(lower)], places[len(lower) :]
-    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(len(known), len(known)))
-    component = connected_components(graph, directed=False)[1][left]
-    order = np.lexsort((left, component))
+    both = np.concatenate([left, right]), np.concatenate([right, left])
+    graph = coo_array((np.ones(len(both[0]), np.int8), both), shape=(len(known), len(known))).tocsr()
+    near = np.empty(len(known), np.int64)
+    near[reverse_cuthill_mckee(graph, symmetric_mode=True)] = np.arange(len(known))
+    order = np.lexsort((np.maximum(near[left], near[right]), np.minimum(near[left], near[right])))
     fresh = np.zeros(len(order), np.int64)  # at each pair, in order: stories not seen before
     _, first = np.unique(np.stack([left[order], right[order]], 1).reshape(-1), return_index=True)
     np.add.at(fresh, first // 2, 1)
