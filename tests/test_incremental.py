@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +14,9 @@ from conftest import ROOT
 from hypothesis import HealthCheck, event, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from inline import CrashError, files, inline, run
 
 from flows import curate as job
-from flows import processes
-from tasks import publish, stages
 
 STORIES = [json.loads(line) for line in (ROOT / "tests" / "data" / "families.jsonl").read_text(encoding="utf-8").splitlines()][:24]
 COPIES = [  # of one wording, so that keys are hot; some without a date, some earlier than what they repeat
@@ -27,58 +24,6 @@ COPIES = [  # of one wording, so that keys are hot; some without a date, some ea
     for n, at in enumerate(["2025-01-01", None, "2025-06-01T10:00:00Z", "2024-12-31", "2025-06-02", None])
 ]
 POOL = STORIES + COPIES
-TABLES = ("stories", "duplicates", "quarantine", "decisions")
-
-
-class CrashError(Exception):
-    """What ends a run in its middle."""
-
-
-class Inline(Executor):
-    """Does the work at once, in this process."""
-
-    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(function(*arguments, **named))
-        return done
-
-
-@contextmanager
-def inline(crash_at: int | None = None) -> Iterator[None]:
-    """Runs without processes and orchestrator; the task of number `crash_at` fails, after the work of those before it."""
-    begun = 0
-
-    def each(
-        _stage: str, _pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False
-    ) -> list[Any]:  # noqa: ARG001
-        nonlocal begun
-        results = []
-        for call in list(calls):
-            if begun == crash_at:
-                raise CrashError
-            begun += 1
-            results.append(function(*call))
-        return results
-
-    @contextmanager
-    def pool(_workers: int) -> Iterator[Executor]:
-        yield Inline()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "each", each)
-        patch.setattr(processes, "pool", pool)
-        yield
-
-
-def run(raw: Path, curated: Path, *overrides: str, **options: Any) -> Any:
-    return job.curate.fn(str(raw), str(curated), overrides=("cluster.hot_key=2", "run.workers=2", *overrides), **options)
-
-
-def files(curated: Path) -> dict[str, str]:
-    snapshot = publish.latest(curated)
-    assert snapshot is not None
-    assert publish.verify(snapshot) == []
-    return {entry["path"]: entry["sha256"] for entry in publish.read_manifest(snapshot)["files"] if not entry["path"].startswith("inputs/")}
 
 
 def write(path: Path, stories: Iterable[int]) -> None:
@@ -86,29 +31,31 @@ def write(path: Path, stories: Iterable[int]) -> None:
 
 
 name = st.sampled_from(["a.jsonl", "b.jsonl", "c.jsonl", "d.jsonl"])
+arrive = st.tuples(st.just("arrive"), name, st.lists(st.integers(0, len(POOL) - 1), max_size=5))  # added or changed, and a run
+repeat = st.tuples(st.just("arrive"), name, st.lists(st.integers(len(STORIES), len(POOL) - 1), min_size=1, max_size=3))
 step = st.one_of(
-    st.tuples(st.just("write"), name, st.lists(st.integers(0, len(POOL) - 1), max_size=5)),
+    arrive,
+    arrive,
+    repeat,
+    repeat,
     st.tuples(st.just("vanish"), name),
-    st.tuples(st.just("run")),
-    st.tuples(st.just("run")),
     st.tuples(st.just("prune")),
     st.tuples(st.just("crash"), st.integers(0, 20)),
     st.tuples(st.just("settings"), st.sampled_from(["near.jaccard=0.9", "cluster.keep=one-per-source"])),
 )
 
 
-@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(step, min_size=4, max_size=12))
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(step, min_size=3, max_size=9))
 def test_any_history_ends_in_what_a_run_from_scratch_publishes(history: list[tuple[Any, ...]]) -> None:
-    with TemporaryDirectory() as home:
+    with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "TOO_MUCH_NEW", 100.0)  # with so few files every run would be from scratch
         raw, curated, scratch = Path(home, "raw"), Path(home, "curated"), Path(home, "scratch")
         raw.mkdir()
         write(raw / "always.jsonl", [0, 1, 9])
         overrides: tuple[str, ...] = ()
-        for what, *told in [*history, ("run",)]:
-            if what == "write":
-                write(raw / told[0], told[1])
-            elif what == "vanish":
+        for what, *told in [*history, ("arrive", "always.jsonl", [0, 1, 9])]:
+            if what == "vanish":
                 (raw / told[0]).unlink(missing_ok=True)
             elif what == "settings":
                 overrides = (told[0],)
@@ -119,8 +66,10 @@ def test_any_history_ends_in_what_a_run_from_scratch_publishes(history: list[tup
                     except CrashError:
                         event("crashed")
             else:
+                if what == "arrive":
+                    write(raw / told[0], told[1])
                 with inline():
-                    run(raw, curated, *overrides, prune=what == "prune")
+                    event(f"{what}: {run(raw, curated, *overrides, prune=what == 'prune').end}")
         with inline():
             shutil.copytree(curated, scratch, symlinks=True)
             shutil.rmtree(scratch / "index")

@@ -20,6 +20,7 @@ ENOUGH_OF_PART = 5.0
 MOST_STEPS = 4
 """Readings one after the other of which a chain consists at most."""
 _A_GRAVE = frozenset(("s", "quele", "quela", "queles", "quelas", "quilo"))  # Portuguese: \u00e0s, \u00e0quele and the like are one word
+_ASCII = re.compile("[\0-\x7f]+")
 _CYRILLIC = re.compile("[а-я]{3}")  # healthy: there, a capital before a space is a preposition and no lead (Russian)
 LIKELY = 6
 """Of the charsets so many are tried on a line: those whose sequences take most of it."""
@@ -156,7 +157,8 @@ def _chain(line: str) -> tuple[float, str, list[str]]:
 
 def _likely(line: str) -> list[Charset]:
     """The charsets whose sequences take most of the line, the preferred ones first; at most LIKELY."""
-    taken = [(sum(map(len, charset.sequences.findall(line))), charset) for charset in charsets()]
+    beyond = _ASCII.sub(" ", line)  # no sequence has a character of it
+    taken = [(sum(map(len, charset.sequences.findall(beyond))), charset) for charset in charsets()]
     most = max(size for size, _ in taken)
     return [charset for size, charset in sorted(taken, key=lambda pair: -pair[0])[:LIKELY] if size and size >= most / 2]
 
