@@ -9,6 +9,8 @@ setup: .venv/runs
 .venv/runs: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable .
+	@echo "compiling the kernels, once (a minute)"
+	@home=$$(mktemp -d) && $(BIN)/copydesk run --workers 1 --curated $$home/curated >$$home/log 2>&1 || cat $$home/log; rm -rf $$home
 	@touch $@
 
 .venv/tests: .venv/runs
