@@ -18,8 +18,8 @@ from bench.quality import ROOT
 
 RESULTS = Path(__file__).with_name("results")
 RIVAL_HOME = ROOT / "bench" / "work"
-STEP = 0.2
-"""Seconds between two looks at the processes of a run."""
+STEPS = (0.2, 2.0)
+"""Seconds between two looks at the processes of a run, in its first seconds and later: each look takes some 30 ms of one core."""
 
 
 def machine() -> dict[str, Any]:
@@ -54,7 +54,7 @@ def environment(name: str, packages: Sequence[str]) -> str:
 def measured(name: str, command: Sequence[str], home: str, variables: Mapping[str, str]) -> dict[str, Any]:
     """Wall seconds, CPU seconds and peak memory (MB) of all processes of the run together, and its exit code.
 
-    Memory is the sum of proportional set sizes, looked at every 0.2 s. CPU seconds are what a busy machine distorts
+    Memory is the sum of proportional set sizes, looked at every 0.2 s, in long runs every 2 s. CPU seconds are what a busy machine distorts
     least (`load` is how busy it was before); processes that nobody waits for are counted up to the last look.
     """
     load = os.getloadavg()[0]
@@ -87,7 +87,7 @@ def _waited_for() -> float:
 
 def _watch(process: subprocess.Popen[bytes], peak: list[float], cpu: dict[str, float]) -> None:
     """Linux only: elsewhere the peak stays 0."""
-    tick = os.sysconf("SC_CLK_TCK")
+    tick, began = os.sysconf("SC_CLK_TCK"), time.perf_counter()
     while process.poll() is None:
         total = 0.0
         for folder in Path("/proc").glob("[0-9]*"):
@@ -100,4 +100,4 @@ def _watch(process: subprocess.Popen[bytes], peak: list[float], cpu: dict[str, f
             except (OSError, StopIteration):
                 continue
         peak[0] = max(peak[0], total)
-        time.sleep(STEP)
+        time.sleep(STEPS[time.perf_counter() - began > 20])

@@ -243,7 +243,7 @@ def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = 
         place = row - starts[group] + first[group]
         parts.append(read if len(place) == len(read) else read.take(pa.array(place)))
     table = pa.concat_tables(parts) if parts else schema.schema(*columns).empty_table()
-    return table.take(_back(order)) if in_order else table
+    return table.take(_back(order)) if in_order and not _straight(order) else table
 
 
 def features(roster: Roster, ranks: Ranks, columns: Sequence[str]) -> pa.Table:
@@ -254,7 +254,19 @@ def features(roster: Roster, ranks: Ranks, columns: Sequence[str]) -> pa.Table:
             row = pa.array(roster["row"][ranks[some]])
             parts.append(pa.Table.from_batches([file.get_batch(0).select(list(columns)).take(row)]))
     table = pa.concat_tables(parts) if parts else pa.schema([FEATURES.field(name) for name in columns]).empty_table()
-    return table.take(_back(order)).combine_chunks()
+    return (table if _straight(order) else table.take(_back(order))).combine_chunks()
+
+
+def together(roster: Roster, lower: Ranks, upper: Ranks) -> tuple[Ranks, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The distinct records of some pairs in the order in which they lie, which can be read without sorting them, and the places of both sides."""
+    ranks, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
+    order = by_place(roster, ranks)
+    places = np.asarray(_back(order))[places]
+    return ranks[order], places[: len(lower)], places[len(lower) :]
+
+
+def _straight(order: npt.NDArray[np.int64]) -> bool:
+    return bool((order == np.arange(len(order))).all())
 
 
 def by_place(roster: Roster, ranks: Ranks) -> npt.NDArray[np.int64]:
@@ -279,10 +291,12 @@ def stories(roster: Roster, ranks: Ranks, shingle_words: int) -> reading.Stories
 
     kept = ("text_hash", "terms", "weights")
     table = rows(roster, ranks, [name for name in reading.COLUMNS if name not in (*kept, "shingles")])
-    found = terms.tokenise(table["text"])
-    hashes, starts = kernel.shingle(found.hashes, found.rows, shingle_words)
-    shingles = pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), pa.array(hashes), schema.COLUMNS["shingles"].type)
-    table = table.append_column("shingles", shingles)
+    shingles = []
+    for begin in range(0, len(table), ROW_GROUP):  # terms take ten times the memory of their shingles
+        found = terms.tokenise(table["text"].slice(begin, ROW_GROUP))
+        hashes, starts = kernel.shingle(found.hashes, found.rows, shingle_words)
+        shingles.append(pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), pa.array(hashes), schema.COLUMNS["shingles"].type))
+    table = table.append_column("shingles", pa.chunked_array(shingles, schema.COLUMNS["shingles"].type))
     for name, column in zip(kept, features(roster, ranks, kept).columns, strict=True):
         table = table.append_column(name, column)
     return reading.of(table)

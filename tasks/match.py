@@ -42,10 +42,10 @@ PAIRS = pa.schema([pa.field("pair", pa.uint64(), nullable=False)], metadata={"de
 TOUCHED = pa.schema([pa.field("key", pa.uint64(), nullable=False)])
 _EXACT, _NEAR, _DERIVATIVE, _RUN = 1, 2, 3, 4
 _FURTHER = 0x9E3779B97F4A7C15
-_READ_AT_ONCE = 16_000
-"""Stories that are held at once with their texts and sets: some 250 MB."""
-_SIFTED_AT_ONCE = 100_000
-"""Pairs whose stories are held at once with their signatures and rare terms, 3 KB each: at most some 300 MB."""
+_READ_AT_ONCE = 8_000
+"""Stories that are held at once with their texts and sets: some 200 MB."""
+_SIFTED_AT_ONCE = 50_000
+"""Pairs whose stories are held at once with their signatures and rare terms, 2 KB each: at most some 300 MB."""
 _EQUAL_SIGNATURE = 0.05
 """Share of equal signature values from which a pair is judged; chance gives unrelated texts next to none, a cut of a tenth has it."""
 
@@ -364,9 +364,8 @@ def unpacked(pairs: npt.NDArray[np.uint64]) -> tuple[Ranks, Ranks]:
 
 def judge_pairs(roster: Roster, lower: Ranks, upper: Ranks, near: settings.Near, derivative: settings.Derivative) -> pa.Table:
     """The verdicts on some pairs that found one story: JUDGED."""
-    ranks, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
+    ranks, left, right = index.together(roster, lower, upper)
     found = index.stories(roster, ranks, near.shingle_words)
-    left, right = places[: len(lower)], places[len(lower) :]
     judged = verdict.judge(found, left, right, near, derivative)
     return judged.filter(judged["relation"].is_valid())
 
@@ -408,8 +407,7 @@ def sift(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, deriva
 def _sifted(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, derivative: settings.Derivative) -> npt.NDArray[np.bool_]:
     from tasks.kernels import pairs, sketches
 
-    ranks, places = np.unique(np.concatenate([lower, upper]), return_inverse=True)
-    left, right = places[: len(lower)], places[len(lower) :]
+    ranks, left, right = index.together(roster, lower, upper)
     table = index.features(roster, ranks, ["source", "text_hash", "signature", "terms", "weights"])
     words, values = _matrix(table["signature"], near.permutations)
     signature, has_words = np.zeros((len(ranks), near.permutations), np.uint32), np.zeros(len(ranks), np.bool_)

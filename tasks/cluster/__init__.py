@@ -214,8 +214,7 @@ _WRITTEN_AT_ONCE = 1_000
 
 
 def _judge(roster: Roster, pairs: Sequence[Pair], near: settings.Near, derivative: settings.Derivative) -> list[Judgement]:
-    ranks, places = np.unique(roster.find([story for pair in pairs for story in pair]), return_inverse=True)
-    left, right = places.reshape(-1, 2).T
+    ranks, left, right = index.together(roster, *roster.find([story for pair in pairs for story in pair]).reshape(-1, 2).T)
     return verdict.judgements(verdict.judge(index.stories(roster, ranks, near.shingle_words), left, right, near, derivative))
 
 
@@ -223,9 +222,8 @@ def _evidence(roster: Roster, standing: pa.Table) -> pa.Array[Any]:
     """The passages that each duplicate shares with what stands for it, null for stories that are kept."""
     repeats = np.flatnonzero(standing["duplicate_of"].is_valid().to_numpy())
     rows, kept = (roster.find(standing[name].take(pa.array(repeats)).to_pylist()) for name in ("story_id", "duplicate_of"))
-    ranks, places = np.unique(np.concatenate([rows, kept]), return_inverse=True)
-    texts = index.rows(roster, ranks, ["text"])["text"]
-    found = verdict.evidence(texts, places[: len(rows)], places[len(rows) :])
+    ranks, left, right = index.together(roster, rows, kept)
+    found = verdict.evidence(index.rows(roster, ranks, ["text"])["text"], left, right)
     at = np.full(len(standing), -1)
     at[repeats] = np.arange(len(repeats))
     return found.take(pa.array(at, mask=at < 0))
