@@ -207,7 +207,6 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def _report(outcome: Any, curated: str) -> int:
     from flows import terminal
-
     from tasks import files
 
     here = files.is_local(outcome.snapshot)
@@ -275,7 +274,6 @@ def _path(chosen: argparse.Namespace) -> int:
 
 
 def _verify(chosen: argparse.Namespace) -> int:
-    from tasks import files
     from tasks.publish import verify
 
     snapshot = _folder(chosen.curated) / "snapshots" / chosen.snapshot if chosen.snapshot else _snapshot(chosen)

@@ -312,8 +312,11 @@ def move(folder: Path, place: Path) -> None:
     if is_local(folder):
         folder.replace(place)
         return
-    source, target = _remote(folder), _remote(place)
-    target.fs.copy(f"{source.path}/", f"{target.path}/", recursive=True, on_error="raise")
+    from concurrent.futures import ThreadPoolExecutor
+
+    names = [found.name for found in listing(folder)]
+    with ThreadPoolExecutor(FETCHES) as copies:  # fsspec's own recursive copy leaves out what is not found, in silence
+        list(copies.map(_copy, [folder / name for name in names], [place / name for name in names]))
     remove_tree(folder)
 
 

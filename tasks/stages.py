@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 Result = TypeVar("Result")
@@ -41,7 +41,7 @@ def each(
     """
     coat = _in_pool.with_options(name=stage, retries=2 if storage else 0, retry_delay_seconds=[1, 5])
     calls = list(calls)
-    futures = [
+    futures: list[PrefectFuture[Any]] = [
         tasks.submit(
             coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}"), {"pool": pool, "function": function, "arguments": call}
         )

@@ -49,8 +49,13 @@ def inline(crash_at: int | None = None) -> Iterator[None]:
     begun = 0
 
     def each(
-        _stage: str, _pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False
-    ) -> list[Any]:  # noqa: ARG001
+        _stage: str,
+        _tasks: Any,
+        _pool: Executor,
+        function: Callable[..., Any],
+        calls: Iterable[tuple[Any, ...]],
+        storage: bool = False,  # noqa: ARG001 - by its name
+    ) -> list[Any]:
         nonlocal begun
         results = []
         for call in list(calls):
