@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
@@ -74,7 +75,10 @@ def _walk_remote(root: Path) -> Found:
     files: list[RawFile] = []
     skipped: dict[str, int] = {}
     hidden: set[str] = set()
-    for name, size, version in storage.listing(root):
+    listed: list[storage.Listed] = []
+    with suppress(FileNotFoundError):  # no object, no folder
+        listed += storage.listing(root)
+    for name, size, version in listed:
         parts = name.split("/")
         first = next((number for number, part in enumerate(parts, 1) if part.startswith(".")), None)
         if first:
