@@ -129,7 +129,7 @@ def curate(
     with held(target):
         started = datetime.now(UTC)
         before = _before(target)
-        found = _walk(source, before, prune)
+        found = _walk(source, raw, before, prune)
         again = full or _recipe_changed(before, spelled)
         changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
         nothing_new = Outcome("nothing new", before.snapshot, before.manifest) if before.snapshot and not again else None
@@ -196,15 +196,15 @@ def _before(target: Path) -> Before:
     return Before(snapshot, publish.read_manifest(snapshot) if snapshot else {}, publish.read_ledger(snapshot))
 
 
-def _walk(raw: Path, before: Before, prune: bool) -> ingest.Found:
-    """The raw files.
+def _walk(source: Path, raw: str, before: Before, prune: bool) -> ingest.Found:
+    """The raw files; `raw` is the folder as the person named it.
 
     Raises:
         UnusableError: there are none, or none any more.
     """
     formats = ".txt .html .jsonl .json .csv .parquet .warc, each also .gz or .zst"
     try:
-        found = ingest.walk(raw)
+        found = ingest.walk(source)
     except OSError as error:
         raise UnusableError(f"raw folder {raw}: {error.strerror or error}; name another with --raw") from error
     for why, number in found.skipped.items():
