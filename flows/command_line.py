@@ -23,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except ModuleNotFoundError as error:
+        return _say(f"copydesk: {error}", USAGE)
+    except ConnectionError as error:
+        return _say(f"copydesk: {error}", FAILED)
     except OSError as error:
         return _say(f"copydesk: {error.filename or 'storage'}: {error.strerror or error}", FAILED)
 
@@ -34,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
 
     run = _verb(verbs, "run", _run, "curate the stories of a folder and publish a snapshot")
-    run.add_argument("--raw", default="raw", metavar="DIR", help="folder with the raw stories (default: raw)")
+    run.add_argument(
+        "--raw", default="raw", metavar="DIR", help="folder with the raw stories, or its URL, e.g. s3://news/raw (default: raw)"
+    )
     _curated(run)
     _settings(run)
     run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
@@ -125,7 +131,7 @@ def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentP
 
 
 def _curated(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--curated", default="curated", metavar="DIR", help="folder of the snapshots (default: curated)")
+    parser.add_argument("--curated", default="curated", metavar="DIR", help="folder of the snapshots, or its URL (default: curated)")
 
 
 def _settings(parser: argparse.ArgumentParser) -> None:
@@ -172,6 +178,7 @@ def _run(chosen: argparse.Namespace) -> int:
         one_off.start(cache_folder() / "prefect")
     from flows.curate import UnusableError, curate
     from flows.folder import BusyError
+    from flows.runner import RunnerError
     from tasks.validate import SuiteError
 
     processes.sweep_again()
@@ -185,13 +192,13 @@ def _run(chosen: argparse.Namespace) -> int:
                 full=chosen.full,
                 prune=chosen.prune,
                 accept=tuple(chosen.accept),
-                **({} if chosen.runner == "local" else {"runner": chosen.runner}),
+                runner=chosen.runner,
             )
-    except (UnusableError, SuiteError, SettingsError) as error:
+    except (UnusableError, RunnerError, SuiteError, SettingsError) as error:
         return _say(f"copydesk: {error}", USAGE)
     except BusyError as error:
         return _say(f"copydesk: {error}", BUSY)
-    except OSError:
+    except (OSError, ModuleNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one line and the log the rest
         return _say(f"copydesk: failed, nothing was published: {error.__class__.__name__}: {error}", FAILED)
@@ -200,15 +207,17 @@ def _run(chosen: argparse.Namespace) -> int:
 
 def _report(outcome: Any, curated: str) -> int:
     from flows import terminal
+    from tasks import files
 
+    here = files.is_local(outcome.snapshot)
+    latest = _folder(curated) / "latest" if here else outcome.snapshot  # an object store has no link to read through
     if outcome.end == "nothing new":
-        print(f"nothing new: {Path(curated) / 'latest'} is up to date ({outcome.snapshot.name})")
+        print(f"nothing new: {latest if here else curated} is up to date ({outcome.snapshot.name})")
         return DONE
     terminal.funnel(outcome.manifest["counts"])
     terminal.gates(outcome.manifest["gate"]["results"])
     if outcome.end == "refused":
         return _say(f"copydesk: refused; the published snapshot stays. What was refused lies in {outcome.snapshot}", REFUSED)
-    latest = Path(curated) / "latest"
     print(f"stories   {latest / 'stories'}\nreport    {latest / 'report' / 'index.html'}\nsnapshot  {outcome.snapshot}")
     return DONE
 
@@ -236,10 +245,21 @@ def _serve(chosen: argparse.Namespace) -> int:
 # ---- looking at a snapshot -------------------------------------------------------------------------------------------
 
 
+def _folder(written: str) -> Path:
+    """A folder as the person wrote it, or behind its URL."""
+    from tasks import files
+
+    located = files.located(written)
+    return located if "://" in written else Path(written)
+
+
 def _snapshot(chosen: argparse.Namespace) -> Path | None:
+    from tasks import files
     from tasks.publish import latest
 
-    found = latest(Path(chosen.curated))
+    curated = _folder(chosen.curated)
+    files.reachable(curated)
+    found = latest(curated)
     if found is None:
         _say(f"copydesk: no snapshot under {chosen.curated} yet; `copydesk run` makes one", USAGE)
     return found
@@ -256,7 +276,7 @@ def _path(chosen: argparse.Namespace) -> int:
 def _verify(chosen: argparse.Namespace) -> int:
     from tasks.publish import verify
 
-    snapshot = Path(chosen.curated, "snapshots", chosen.snapshot) if chosen.snapshot else _snapshot(chosen)
+    snapshot = _folder(chosen.curated) / "snapshots" / chosen.snapshot if chosen.snapshot else _snapshot(chosen)
     if snapshot is None or not snapshot.is_dir():
         return USAGE if snapshot is None else _say(f"copydesk: no snapshot {snapshot}", USAGE)
     faults = verify(snapshot)
@@ -324,7 +344,7 @@ def _compare(chosen: argparse.Namespace) -> int:
 
     try:
         knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)
-        found = compare(chosen.a, chosen.b, Path(chosen.curated), knobs)
+        found = compare(chosen.a, chosen.b, _folder(chosen.curated), knobs)
     except (UnknownError, ValueError) as error:
         return _say(f"copydesk: {error}", USAGE)
     if chosen.json:
@@ -353,8 +373,9 @@ def _fit(chosen: argparse.Namespace) -> int:
 def _fit_rarity(snapshot: Path, written: str | None) -> int:
     from flows import terminal
     from tasks import rarity
+    from tasks.files import inside
 
-    files, out = sorted((snapshot / "stories").glob("*.parquet")), Path(written or "rarity.parquet")
+    files, out = inside(snapshot / "stories", ".parquet"), Path(written or "rarity.parquet")
     with terminal.progress():
         model = rarity.fit(files)
     rarity.write(model, out)
@@ -394,7 +415,7 @@ def _rules(chosen: argparse.Namespace) -> int:
             tables = _trial_stories(chosen, knobs)
             found = None if tables is None else rule_trial(Path(chosen.test), knobs, tables)
         else:
-            listed = rule_hits(knobs.strip.rules, latest(Path(chosen.curated)))
+            listed = rule_hits(knobs.strip.rules, latest(_folder(chosen.curated)))
     except (SettingsError, ValueError) as error:
         return _say(f"copydesk: {error}", USAGE)
     if not chosen.test:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from tasks import boilerplate, furniture
+from tasks import boilerplate, files, furniture
 
 AT_ONCE = 40_000
 """Stories that are held in memory: some 300 MB."""
@@ -77,4 +77,5 @@ def _stories(snapshot: Path, batch: Mapping[str, Sequence[str]]) -> Iterator[lis
 
 
 def _dataset(snapshot: Path) -> ds.Dataset:
-    return ds.dataset([str(path) for table in ("stories", "duplicates") for path in sorted((snapshot / table).glob("*.parquet"))])
+    paths = [path for table in ("stories", "duplicates") for path in files.inside(snapshot / table, ".parquet")]
+    return files.dataset(paths)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import processes
+from flows import runner as runners
 from flows.folder import held, work_folder
-from tasks import cluster, index, ingest, ledger, match, publish, recipe, settings, stages, validate, workers
+from tasks import cluster, files, index, ingest, ledger, match, publish, recipe, settings, stages, validate, workers
 from tasks.stages import log
 
 Result = TypeVar("Result")
@@ -62,7 +62,7 @@ class Job:
     curated: Path
     work: Path
     recipe: str
-    pool: Executor
+    runner: runners.Runner
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -75,15 +75,13 @@ class Job:
 
     def folder(self, name: str) -> Path:
         """A folder for the files of one stage."""
-        folder = self.work / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return files.folder(self.work / name)
 
     def each(self, stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Result]:
         """One task for each call, see stages.each; notes how long the stage took."""
         began = time.perf_counter()
         try:
-            return stages.each(stage, self.pool, function, calls, storage)
+            return stages.each(stage, self.runner.tasks, self.runner.pool, function, calls, storage)
         finally:
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 2)
 
@@ -92,7 +90,7 @@ class Job:
         return self.each(stage, function, [arguments])[0]
 
 
-@flow(name="curate", flow_run_name="curate-{raw}", task_runner=ThreadPoolTaskRunner(max_workers=8))  # type: ignore[arg-type]
+@flow(name="curate", flow_run_name="curate-{raw}")
 def curate(
     raw: str = "raw",
     curated: str = "curated",
@@ -101,62 +99,70 @@ def curate(
     full: bool = False,
     prune: bool = False,
     accept: tuple[str, ...] = (),
+    runner: str = "local",
 ) -> Outcome:
     """Turn the stories below `raw` into a snapshot below `curated`.
 
     Args:
-        raw: folder with the raw stories.
-        curated: folder of the snapshots; made if it is missing.
+        raw: folder with the raw stories, or its URL.
+        curated: folder of the snapshots, or its URL; made if it is missing.
         settings_file: settings in TOML.
         overrides: single settings, `section.key=value`.
         full: read every raw file again, and work every story again.
         prune: forget the records of files that are gone.
         accept: names of run expectations that may fail this time.
+        runner: `local`, `dask`, or `dask:` and the address of a scheduler.
 
     Raises:
-        SettingsError, SuiteError, UnusableError: before any work.
+        SettingsError, SuiteError, UnusableError, RunnerError: before any work.
         BusyError: another run holds the curated folder.
     """
     processes.heed_interrupts()
     knobs = settings.load(Path(settings_file) if settings_file else None, overrides)
     match.check(knobs.near, knobs.derivative)
+    _refuse_unknown(accept, _folder(knobs.check))
+    runners.check(runner)
     spelled = recipe.recipe(knobs)
-    target = Path(curated).absolute()
-    target.mkdir(parents=True, exist_ok=True)
-    with held(target), work_folder(target) as work, processes.pool(knobs.run.workers) as pool:
+    source, target = files.located(raw), files.located(curated)
+    files.reachable(target)
+    files.folder(target)
+    with held(target):
         started = datetime.now(UTC)
-        job = Job(knobs, target, work, recipe.recipe_hash(spelled), pool)
-        suites = pool.submit(workers.load_suites, _folder(knobs.check))
         before = _before(target)
-        found = _walk(Path(raw), before, prune)
+        found = _walk(source, raw, before, prune)
         again = full or _recipe_changed(before, spelled)
-        if unknown := sorted(set(accept) - set(rules := suites.result())):
-            raise UnusableError(f"--accept {', '.join(unknown)}: there is no such rule; there are {', '.join(rules)}")
         changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
-        inputs = _read(found, changes, before, prune, job)
-        if before.snapshot and not again and ledger.same_content(before.inputs, inputs):
-            return Outcome("nothing new", before.snapshot, before.manifest)
+        nothing_new = Outcome("nothing new", before.snapshot, before.manifest) if before.snapshot and not again else None
+        if nothing_new and not changes.any and not (prune and len(ledger.vanished(before.inputs))):
+            return nothing_new
+        with work_folder(target) as work, runners.runner(runner, knobs.run.workers) as used:
+            runners.same_recipe(used, knobs, spelled)
+            job = Job(knobs, target, work, recipe.recipe_hash(spelled), used)
+            _refuse_islands(used, source, work)
+            used.pool.submit(workers.load_suites, _folder(knobs.check)).result()
+            inputs = _read(found, changes, before, prune, job)
+            if nothing_new and ledger.same_content(before.inputs, inputs):
+                return nothing_new
+            last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
+            counts = _work(inputs, last, full, job)
+            last = _comparable(last, counts)
+            matched, chosen = _match(list(counts), last, job)
+            decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
+            draft, entries = _write(decided, chosen, counts, inputs, before, last, job)
 
-        last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
-        counts = _work(inputs, last, full, job)
-        last = _comparable(last, counts)
-        matched, chosen = _match(list(counts), last, job)
-        decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
-        draft, files = _write(decided, chosen, counts, inputs, before, last, job)
-
-        manifest = _manifest(files, before, counts, last, spelled, started)
-        manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
-        manifest["run"] |= {
-            "raw": str(Path(raw).absolute()),
-            "skipped": found.skipped,
-            "skipped_records": ledger.skipped(inputs),
-            "read": len(changes.read),
-            "vanished": changes.vanished,
-        }
-        judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
-        manifest = job.one("gate", workers.judge, *judged)
-        manifest["run"] |= {"seconds": round((datetime.now(UTC) - started).total_seconds(), 1), "stages": job.seconds}
-        return _publish(job, draft, manifest, counts, chosen)
+            manifest = _manifest(entries, before, counts, last, spelled, started)
+            manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
+            manifest["run"] |= {
+                "raw": str(source),
+                "skipped": found.skipped,
+                "skipped_records": ledger.skipped(inputs),
+                "read": len(changes.read),
+                "vanished": changes.vanished,
+            }
+            judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
+            manifest = job.one("gate", workers.judge, *judged)
+            manifest["run"] |= {"seconds": round((datetime.now(UTC) - started).total_seconds(), 1), "stages": job.seconds}
+            return _publish(job, draft, manifest, counts, chosen)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
@@ -166,22 +172,41 @@ def _folder(check: settings.Check) -> Path | None:
     return Path(check.expectations) if check.expectations else None
 
 
+def _refuse_unknown(accept: Sequence[str], expectations: Path | None) -> None:
+    if unknown := sorted(set(accept) - set(rules := validate.rule_names("run", expectations))):
+        raise UnusableError(f"--accept {', '.join(unknown)}: there is no such rule; there are {', '.join(rules)}")
+
+
+def _refuse_islands(used: runners.Runner, *folders: Path) -> None:
+    """Refuse workers of other machines that do not see the folders.
+
+    Raises:
+        RunnerError
+    """
+    for folder in filter(files.is_local, folders):
+        sees = used.everywhere(os.path.isdir, str(folder))
+        if blind := sorted(set(sees) - {name for name, there in sees.items() if there} - {"scheduler"}):
+            raise runners.RunnerError(
+                f"{folder} is not there for Dask's {blind[0]}: --raw and --curated must be where all workers reach them"
+            )
+
+
 def _before(target: Path) -> Before:
     snapshot = publish.latest(target)
     return Before(snapshot, publish.read_manifest(snapshot) if snapshot else {}, publish.read_ledger(snapshot))
 
 
-def _walk(raw: Path, before: Before, prune: bool) -> ingest.Found:
-    """The raw files.
+def _walk(source: Path, raw: str, before: Before, prune: bool) -> ingest.Found:
+    """The raw files; `raw` is the folder as the person named it.
 
     Raises:
         UnusableError: there are none, or none any more.
     """
     formats = ".txt .html .jsonl .json .csv .parquet .warc, each also .gz or .zst"
     try:
-        found = ingest.walk(raw)
+        found = ingest.walk(source)
     except OSError as error:
-        raise UnusableError(f"raw folder {raw}: {error.strerror}; name another with --raw") from error
+        raise UnusableError(f"raw folder {raw}: {error.strerror or error}; name another with --raw") from error
     for why, number in found.skipped.items():
         log.info("skipped %d: %s", number, why)
     if not found.files and not before.snapshot:
@@ -230,7 +255,7 @@ def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: b
 def _work(inputs: pa.Table, last: index.Last | None, full: bool, job: Job) -> dict[str, Any]:
     """The seen set as worked shards: those that the index lacks are made. Gives what check counted, by shard."""
     folder, store = job.index, job.curated / "store"
-    folder.mkdir(parents=True, exist_ok=True)
+    files.folder(folder)
     there = set() if full else index.worked(folder)
     known = last.counts if last else {}
     suites = _folder(job.knobs.check)
@@ -257,7 +282,7 @@ def _comparable(last: index.Last | None, counts: Mapping[str, Any]) -> index.Las
 
 def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[dict[str, int], Chosen]:
     """Global: keys by range, pairs by range, verdicts by part, clusters by component. Counts what was proposed and capped."""
-    near, derivative, policy, run = job.knobs.near, job.knobs.derivative, job.knobs.cluster, job.knobs.run
+    near, derivative, policy = job.knobs.near, job.knobs.derivative, job.knobs.cluster
     folder, roster = job.folder("match"), job.roster
     stories = job.one("roster", index.write_roster, job.index, shards, tuple(last.counts) if last else (), roster)
     only = folder / "touched.arrow" if last else None
@@ -265,14 +290,14 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
         job.one("touched", match.touched, roster, only, near, derivative)
     proposed = _propose(stories, only, "pairs", job)
     pairs = sum(part.pairs for part in proposed)
-    parts = max(1, min(run.workers, pairs // JUDGED_AT_LEAST), -(-pairs // JUDGED_AT_MOST))
+    parts = max(1, min(job.runner.slots, pairs // JUDGED_AT_LEAST), -(-pairs // JUDGED_AT_MOST))
     judged = job.each("judge", match.judge, [(proposed, roster, folder, near, derivative, part, parts) for part in range(parts)])
     let_go = None
     if last and only:
         let_go, doubtful = folder / "let-go.arrow", folder / "doubtful.arrow"
         if job.one("dropped", match.doubtful, judged, last.pairs, roster, only, doubtful, let_go, near, derivative):
-            match.keep(let_go, _propose(stories, doubtful, "doubtful", job))
-    parts = max(1, min(4 * run.workers, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
+            job.one("dropped", match.keep, let_go, _propose(stories, doubtful, "doubtful", job))
+    parts = max(1, min(4 * job.runner.slots, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
     before = (last.pairs, last.standing) if last else None
     plan = job.one("components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go)
     standing = folder / "standing"
@@ -322,7 +347,7 @@ def _write(
         files = publish.take_over(layout.unchanged, draft, before.snapshot)
     else:
         layout, files = job.one("layout", publish.plan, decided, rows), []
-    share = max(1, min(rows, -(-sum(unit.rows for unit in layout.units) // job.knobs.run.workers)))
+    share = max(1, min(rows, -(-sum(unit.rows for unit in layout.units) // job.runner.slots)))
     calls = [(batch, decided, draft, before.snapshot) for batch in publish.batches(layout.units, share)]
     files += [entry for batch in job.each("write", publish.write, calls, storage=True) for entry in batch]
     return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]

@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tasks import boilerplate, ingest, repair, schema, settings
+from tasks import boilerplate, files, ingest, repair, schema, settings
 from tasks.boilerplate import rules as rule_files
 from tasks.boilerplate.lines import count_words
 from tasks.ingest.decode import declared_charset, decode
@@ -23,9 +22,9 @@ from tasks.ingest.parse import paragraphs
 def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
     """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record."""
     match = (pc.field("raw_id") == wanted) | (pc.field("story_id") == wanted)
-    found = {row["story_id"]: row for row in pq.read_table(snapshot / "decisions", filters=match).to_pylist()}
+    found = {row["story_id"]: row for row in files.read_table(snapshot / "decisions", filters=match).to_pylist()}
     for table in ("stories", "duplicates", "quarantine") if found else ():
-        for row in pq.read_table(snapshot / table, filters=pc.field("story_id").isin(list(found))).to_pylist():
+        for row in files.read_table(snapshot / table, filters=pc.field("story_id").isin(list(found))).to_pylist():
             found[row["story_id"]] |= {name: value for name, value in row.items() if name not in schema.DECISIONS.names}
     return [found[story_id] for story_id in sorted(found)]
 
@@ -93,8 +92,8 @@ def _stored(file: Path, root: Path, knobs: settings.Settings, only: int | None =
     with TemporaryDirectory() as folder:
         store = Path(folder)
         batch = ingest.read_batch([found], store, store / "ledger", knobs.ingest.max_record_bytes, run.shard_rows, run.shard_bytes)
-        names = pq.read_table(batch)["shards"].to_pylist()[0]
-        table = pa.concat_tables([pq.read_table(store / name) for name in names])
+        names = files.read_table(batch)["shards"].to_pylist()[0]
+        table = pa.concat_tables([files.read_table(store / name) for name in names])
     stems = table["stem"].to_pylist()  # the file's own stem, with #n but for the only record and the unreadable rest, which is last
     numbers = [int(stem[len(found.stem) + 1 :]) if len(stem) > len(found.stem) else len(stems) for stem in stems]
     order = sorted(range(len(stems)), key=numbers.__getitem__)
@@ -116,8 +115,8 @@ def rule_hits(rules: str | None, snapshot: Path | None) -> list[dict[str, Any]]:
     hits: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for table in ("stories", "duplicates") if snapshot else ():
-        for part in pq.ParquetDataset(snapshot / table).fragments if snapshot else ():
-            removed = pc.list_flatten(part.to_table(columns=["removed"])["removed"]).combine_chunks()
+        for part in files.inside(snapshot / table, ".parquet") if snapshot else ():
+            removed = pc.list_flatten(files.read_table(part, ["removed"])["removed"]).combine_chunks()
             names, lines = pc.struct_field(removed, "rule").to_pylist(), pc.struct_field(removed, "text")
             hits.update(names)
             for name in set(names) - set(examples):
@@ -200,9 +199,9 @@ def repaired_snapshot(snapshot: Path) -> Iterator[pa.Table]:
     """The stories and duplicates of a snapshot before strip took lines from them, as REPAIRED tables, one a file."""
     columns = ["story_id", "raw_id", "raw_uri", "source", "title", "text", "removed"]
     for name in ("stories", "duplicates"):
-        for part in pq.ParquetDataset(snapshot / name).fragments:
+        for part in files.inside(snapshot / name, ".parquet"):
             rows = []
-            for row in part.to_table(columns=columns).to_pylist():
+            for row in files.read_table(part, columns).to_pylist():
                 removed = row.pop("removed")
                 lifted = any(line["rule"] == "headline" for line in removed)
                 text = boilerplate.rebuild(row["text"], removed)

@@ -73,7 +73,7 @@ def work_folder(target: Path) -> Iterator[Path]:
     work = all_work / os.urandom(4).hex()
     files.remove_tree(all_work)
     for folder in (work, target / "store"):
-        folder.mkdir(parents=True, exist_ok=True)
+        files.folder(folder)
     if files.is_local(target):  # elsewhere nothing is seen before it is whole
         for draft in (target / "store").glob(".*"):
             draft.unlink()

@@ -1,4 +1,4 @@
-"""What the server of the worker processes imports when it starts, so that no worker has to: they are forked from it.
+"""What the server of the worker processes imports and loads when it starts, so that no worker has to: they are forked from it.
 
 Not imported by anything else; `processes.warm_up` names it.
 """
@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from flows import processes
+from tasks import settings
 
 NAMES = (
     "great_expectations",
@@ -17,10 +18,13 @@ NAMES = (
     "tasks.workers",
     "tasks.boilerplate",
     "tasks.cluster",
+    "tasks.files",
     "tasks.fingerprint",
+    "tasks.index",
     "tasks.match",
     "tasks.publish",
     "tasks.repair",
+    "tasks.report",
     # what the rooms import when they need it
     "datasketch",
     "fastwarc",
@@ -38,6 +42,9 @@ def _load() -> None:
     kernels = import_module("tasks.kernels")
     for module in iter_modules(kernels.__path__, "tasks.kernels."):
         import_module(module.name)
+    # tables, models and compiled kernels for the settings as they are by themselves; what other settings name each worker loads
+    import_module("tasks.repair").warm_up(settings.Repair())
+    import_module("tasks.boilerplate").warm_up(settings.Strip())
 
 
 processes.stop_sweeping()

@@ -7,6 +7,7 @@ the address of the object store come from the environment of the process that op
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:  # both cost a tenth of a second or more at start-up
     import pyarrow as pa
+    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
     from upath import UPath
 
@@ -96,11 +98,20 @@ def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = 
     return pa.concat_tables(tables)
 
 
+def dataset(paths: Sequence[Path]) -> ds.Dataset:
+    """Parquet files as one table that is read in batches."""
+    import pyarrow.dataset as ds
+
+    if paths and not is_local(paths[0]):
+        return ds.dataset([_remote(path).path for path in paths], filesystem=_remote(paths[0]).fs)
+    return ds.dataset([os.fspath(path) for path in paths])
+
+
 def write_table(table: pa.Table, path: Path, **options: Any) -> None:
     """Write a Parquet file (options as in pyarrow) and, if need be, the folder it stands in."""
     import pyarrow.parquet as pq
 
-    with _written(path) as stream:
+    with written(path) as stream:
         pq.write_table(table, stream, **options)
 
 
@@ -175,7 +186,7 @@ def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
     """Write an uncompressed Arrow IPC file, batch by batch, and, if need be, the folder it stands in."""
     import pyarrow as pa
 
-    with _written(path) as stream, pa.ipc.new_file(stream, schema) as writer:
+    with written(path) as stream, pa.ipc.new_file(stream, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
@@ -195,6 +206,24 @@ def fetched(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield here
 
 
+def folder(path: Path) -> Path:
+    """Make a folder, if it is not there. Object stores have none: to ask for one there makes a bucket of a misspelt name."""
+    if is_local(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def inside(path: Path, suffix: str = "") -> list[Path]:
+    """The files and folders in a folder with that ending, by name; none if it is not there."""
+    if is_local(path):
+        return sorted(one for one in path.iterdir() if one.name.endswith(suffix)) if path.is_dir() else []
+    try:
+        names = {str(entry["name"]).rstrip("/").rpartition("/")[2] for entry in _remote(path).fs.ls(_remote(path).path, detail=True)}
+    except FileNotFoundError:
+        return []
+    return [path / name for name in sorted(names) if name.endswith(suffix)]
+
+
 def digest(path: Path) -> str:
     """SHA-256 of the bytes, in hex."""
     with path.open("rb") as stream:
@@ -206,17 +235,48 @@ def size(path: Path) -> int:
     return path.stat().st_size
 
 
+def reachable(folder: Path) -> None:
+    """Refuse a remote folder whose store does not answer, does not let us in or lacks the bucket. It need not be there yet.
+
+    Raises:
+        OSError: with the folder as its file name, and the reason.
+    """
+    if not is_local(folder):
+        with suppress(FileNotFoundError), _answering(folder):
+            _remote(folder).fs.ls(_remote(folder).path)
+
+
+@contextmanager
+def _answering(folder: Path) -> Iterator[None]:
+    """What goes wrong in here is an OSError, as of a local folder; that there is nothing below its name yet, a FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        bucket = _remote(folder).path.strip("/").partition("/")[0]
+        with suppress(PermissionError):  # to look at the bucket as a whole
+            if not _remote(folder).fs.exists(bucket):
+                raise OSError(errno.EIO, f"there is no bucket {bucket}", str(folder)) from None
+        raise
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, str(error.strerror or error), str(folder)) from error
+    except Exception as error:  # boto's own: no credentials, no way to the store
+        raise OSError(errno.EIO, str(error), str(folder)) from error
+
+
 def listing(folder: Path) -> Iterator[Listed]:
     """All objects below a remote folder, by its sub-folders, at the price of the listing alone: no request for each object.
 
     Raises:
         FileNotFoundError: there is nothing below that name.
+        OSError: the store does not answer, does not let us in or lacks the bucket.
     """
     remote = _remote(folder)
     top = remote.path.rstrip("/") + "/"
     waiting = [remote.path]
     while waiting:
-        for entry in sorted(remote.fs.ls(waiting.pop(), detail=True), key=lambda entry: entry["name"], reverse=True):
+        with _answering(folder):
+            entries = remote.fs.ls(waiting.pop(), detail=True)
+        for entry in sorted(entries, key=lambda entry: entry["name"], reverse=True):
             name = entry["name"]
             if entry["type"] == "directory":
                 waiting.append(name)
@@ -240,6 +300,24 @@ def link(existing: Path, new: Path) -> None:
             shutil.copy2(existing, new)
     else:
         _copy(existing, new)
+
+
+def put(folder: Path, place: Path) -> None:
+    """Copy all files of a local folder to a remote one."""
+    _remote(place).fs.put(f"{folder}/", f"{_remote(place).path}/", recursive=True)
+
+
+def move(folder: Path, place: Path) -> None:
+    """Move a folder: renamed here, object by object, many at a time, in an object store (by itself)."""
+    if is_local(folder):
+        folder.replace(place)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    names = [found.name for found in listing(folder)]
+    with ThreadPoolExecutor(FETCHES) as copies:  # fsspec's own recursive copy leaves out what is not found, in silence
+        list(copies.map(_copy, [folder / name for name in names], [place / name for name in names]))
+    remove_tree(folder)
 
 
 def draft(path: Path) -> Path:
@@ -298,7 +376,7 @@ def _ranges(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[IO[bytes]]:
+def written(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that is seen under its name when it is whole, and never after a failure.
 
     A task that a cluster gave to two workers (one was thought dead) may be writing the same file twice at the same time.
@@ -329,7 +407,7 @@ def _fetch(path: Path, here: Path) -> None:
     if not is_local(path):
         try:
             _remote(path).fs.get_file(_remote(path).path, os.fspath(here))
-        except OSError:
+        except (FileNotFoundError, PermissionError):  # what else goes wrong is the network's: not to be taken for a fault of the file
             here.unlink(missing_ok=True)
 
 
@@ -339,5 +417,5 @@ def _copy(existing: Path, new: Path) -> None:
     elif is_local(existing):
         _remote(new).fs.put_file(os.fspath(existing), _remote(new).path)
     else:
-        with existing.open("rb") as source, _written(new) as target:
+        with existing.open("rb") as source, written(new) as target:
             shutil.copyfileobj(source, target, 1 << 20)

@@ -90,7 +90,8 @@ def write(table: pa.Table, folder: Path, shard: str, told: Any) -> str:
     made = [pa.array(column) for column in (halves[:, 0], halves[:, 1], month, reading.times(table))]
     taken = [table[name].combine_chunks() for name in FEATURES.names[len(made) :]]
     files.write_arrow([pa.record_batch([*made, *taken], schema=FEATURES)], FEATURES, features_file(folder, shard))
-    path, draft = stories_file(folder, shard), folder / f".draft-{shard}.parquet"
+    path = stories_file(folder, shard)
+    draft = files.draft(path)
     stories = schema.conform(table, STORIES)
     described = stories.schema.with_metadata({"told": json.dumps(told)})
     files.write_table(stories.cast(described), draft, row_group_size=ROW_GROUP, **files.encoding(STORIES))
@@ -324,7 +325,7 @@ class Last:
 
 def worked(folder: Path) -> set[str]:
     """The worked shards that are there."""
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name for path in files.inside(folder)}
     return {name.removesuffix(".parquet") for name in names if name.endswith(".parquet") and name.replace(".parquet", ".arrow") in names}
 
 
@@ -341,21 +342,21 @@ def last(folder: Path, snapshot: str) -> Last | None:
 def keep(folder: Path, snapshot: str, counts: Mapping[str, Any], pairs: Path, standing: Path) -> None:
     """Keep what the next run asks of this one."""
     home = folder / f"snapshot-{snapshot}"
-    (home / "standing").mkdir(parents=True, exist_ok=True)
+    files.folder(home / "standing")
     files.replace(pairs, home / "pairs.parquet")
-    for path in standing.iterdir():
+    for path in files.inside(standing):
         files.replace(path, home / "standing" / path.name)
     (home / "shards.json").write_text(json.dumps(dict(counts)), encoding="utf-8")
 
 
 def tidy(folder: Path, snapshot: str) -> None:
     """Remove what neither this snapshot nor a next run needs: other recipes, earlier snapshots' pairs, shards that are no more."""
-    for other in folder.parent.iterdir():
+    for other in files.inside(folder.parent):
         if other != folder and other.is_dir():
             files.remove_tree(other)
     kept = last(folder, snapshot)
-    for path in folder.iterdir():
-        if path.is_dir():
+    for path in files.inside(folder):
+        if path.name.startswith("snapshot-"):
             if path.name != f"snapshot-{snapshot}":
                 files.remove_tree(path)
         elif kept is None or path.stem not in kept.counts:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from tasks import files
 from tasks.schema import INPUTS, conform
 
 
@@ -68,7 +68,7 @@ def compare(found: Iterable[tuple[str, int, int]], ledger: pa.Table, again: bool
 
 def merge(ledger: pa.Table, parts: Sequence[Path], changes: Changes, prune: bool) -> pa.Table:
     """The ledger after a run, sorted by raw_uri: rows read anew replace old ones, vanished ones stay (marked) or, with `prune`, go."""
-    read = pa.concat_tables([INPUTS.empty_table(), *(pq.read_table(part, schema=INPUTS) for part in parts)])
+    read = pa.concat_tables([INPUTS.empty_table(), *(files.read_table(part, schema=INPUTS) for part in parts)])
     stay = ledger.filter(pc.invert(pc.is_in(ledger["raw_uri"], value_set=read["raw_uri"].combine_chunks()))) if len(read) else ledger
     rows = pa.concat_tables([stay.cast(INPUTS), read])
     for uris, state in ((changes.vanished, "vanished"), (changes.returned, "present")):

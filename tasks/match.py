@@ -24,7 +24,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tasks import files, index, settings, verdict
 from tasks.index import Ranks, Roster
@@ -444,7 +443,7 @@ def doubtful(
     from tasks.kernels import digests
 
     roster = Roster.read(roster_file)
-    before = pq.read_table(pairs_file, columns=["a", "b"])
+    before = files.read_table(pairs_file, columns=["a", "b"])
     ranks = np.sort(np.stack([roster.find(before[name].to_pylist()) for name in ("a", "b")], 1), axis=1).astype(np.uint64)
     known = (ranks[:, 0] << np.uint64(32)) | ranks[:, 1]
     gone = _pairs([one.dropped_file for one in judged], np.uint64(0), np.uint64(2**32 - 1))

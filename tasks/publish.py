@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -267,7 +266,7 @@ def take_over(entries: Iterable[dict[str, Any]], snapshot: Path, parent: Path) -
     """Give the snapshot the files of the parent that stay as they are; gives their entries."""
     taken = []
     for entry in entries:
-        (snapshot / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
+        files.folder((snapshot / entry["path"]).parent)
         files.link(parent / entry["path"], snapshot / entry["path"])
         taken.append(entry)
     return taken
@@ -278,22 +277,24 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
     wanted = TABLES[table]
     rows = rows.combine_chunks()
     order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in SORTED_BY[table]])
-    (snapshot / table).mkdir(parents=True, exist_ok=True)
-    draft = snapshot / f"{name}.draft"
-    with draft.open("wb") as sink, pq.ParquetWriter(sink, wanted, **files.encoding(wanted)) as writer:
-        for begin in range(0, max(1, len(rows)), ROW_GROUP_ROWS):
-            writer.write_table(conform(rows.take(order[begin : begin + ROW_GROUP_ROWS]).combine_chunks(), wanted))
-    digest = files.digest(draft)
-    entry: dict[str, Any] = {"path": f"{name}.{digest[:16]}.parquet", "rows": len(rows), "bytes": files.size(draft), "sha256": digest}
-    path = snapshot / entry["path"]
-    before = parent / entry["path"] if parent else None
-    if before and before.is_file() and files.size(before) == entry["bytes"]:
-        draft.unlink()
-        path.unlink(missing_ok=True)  # of a first try
-        files.link(before, path)
-    else:
-        files.replace(draft, path, sync=False)
-        files.protect(path)
+    files.folder(snapshot / table)
+    draft = files.draft(snapshot / f"{name}.parquet")
+    try:
+        with draft.open("wb") as sink, pq.ParquetWriter(sink, wanted, **files.encoding(wanted)) as writer:
+            for begin in range(0, max(1, len(rows)), ROW_GROUP_ROWS):
+                writer.write_table(conform(rows.take(order[begin : begin + ROW_GROUP_ROWS]).combine_chunks(), wanted))
+        digest = files.digest(draft)
+        entry: dict[str, Any] = {"path": f"{name}.{digest[:16]}.parquet", "rows": len(rows), "bytes": files.size(draft), "sha256": digest}
+        path = snapshot / entry["path"]
+        before = parent / entry["path"] if parent else None
+        if before and before.is_file() and files.size(before) == entry["bytes"]:
+            path.unlink(missing_ok=True)  # of a first try
+            files.link(before, path)
+        else:
+            files.replace(draft, path, sync=False)
+            files.protect(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return entry
 
 
@@ -302,6 +303,12 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
 
 def latest(curated: Path) -> Path | None:
     """The published snapshot, or None before the first one."""
+    if not files.is_local(curated):
+        try:
+            pointer = json.loads((curated / "latest.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return curated / str(pointer["snapshot"])
     link = curated / "latest"
     return link.resolve(strict=True) if link.is_symlink() and link.exists() else None
 
@@ -314,7 +321,7 @@ def read_manifest(snapshot: Path) -> dict[str, Any]:
 
 def read_ledger(snapshot: Path | None) -> pa.Table:
     """The table inputs of a snapshot; empty without one."""
-    return pq.read_table(snapshot / "inputs", schema=INPUTS) if snapshot else INPUTS.empty_table()
+    return files.read_table(snapshot / "inputs", schema=INPUTS) if snapshot else INPUTS.empty_table()
 
 
 def snapshot_name(started: datetime, files: Sequence[Mapping[str, Any]]) -> str:
@@ -324,25 +331,39 @@ def snapshot_name(started: datetime, files: Sequence[Mapping[str, Any]]) -> str:
 
 
 def finish(draft: Path, target: Path, manifest: Mapping[str, Any]) -> Path:
-    """Write the manifest into a draft and move the draft to its place, whole."""
+    """Write the manifest into a draft and move the draft to its place, whole.
+
+    In an object store nothing can be moved at once: the manifest comes last there, and what has none is no snapshot.
+    """
+    written = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
+    listed = {entry["path"] for entry in manifest["files"]}
+    for name in TABLES:  # a worker that was lost left what it had begun
+        for path in files.inside(draft / name):
+            if f"{name}/{path.name}" not in listed:
+                path.unlink()
+    if not files.is_local(draft):
+        if not (target / "manifest.json").exists():
+            files.move(draft, target)
+            (target / "manifest.json").write_text(written, encoding="utf-8")
+        return target
     path = draft / "manifest.json"
-    with path.open("w", encoding="utf-8") as stream:
-        json.dump(manifest, stream, indent=1, ensure_ascii=False, sort_keys=True)
-        stream.flush()
-        os.fsync(stream.fileno())
-    path.chmod(0o444)
+    path.write_text(written, encoding="utf-8")
+    files.protect(path)
     files.sync(draft)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    files.folder(target.parent)
     if target.exists():  # its name says that it holds the same
-        shutil.rmtree(draft)
+        files.remove_tree(draft)
     else:
-        draft.replace(target)
+        files.move(draft, target)
     _sync_folder(target.parent)
     return target
 
 
 def point_latest(curated: Path, snapshot: Path) -> None:
-    """Make `latest` name the snapshot, in one step that no reader can see half done."""
+    """Make `latest` (in an object store latest.json) name the snapshot, in one step that no reader can see half done."""
+    if not files.is_local(curated):
+        (curated / "latest.json").write_text(json.dumps({"snapshot": f"snapshots/{snapshot.name}"}), encoding="utf-8")
+        return
     link = curated / ".latest-draft"
     link.unlink(missing_ok=True)
     link.symlink_to(snapshot.relative_to(curated), target_is_directory=True)
@@ -365,7 +386,7 @@ def verify(snapshot: Path) -> list[str]:
     except (OSError, ValueError) as error:
         return [f"manifest.json cannot be read: {error}"]
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    found = [f"{name}/{path.name}" for name in TABLES for path in sorted((snapshot / name).glob("*"))]
+    found = [f"{name}/{path.name}" for name in TABLES for path in files.inside(snapshot / name)]
     faults = [f"{name}: not in the manifest" for name in found if name not in listed]
     for name, entry in listed.items():
         faults += _file_faults(snapshot, name, entry)
@@ -376,13 +397,13 @@ def _file_faults(snapshot: Path, name: str, entry: Mapping[str, Any]) -> list[st
     path = snapshot / name
     if not path.is_file():
         return [f"{name}: missing"]
-    with path.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != entry["sha256"]:
-            return [f"{name}: its bytes are not those that were published (SHA-256 differs)"]
+    if files.digest(path) != entry["sha256"]:
+        return [f"{name}: its bytes are not those that were published (SHA-256 differs)"]
     try:
         wanted = TABLES[name.partition("/")[0]]
-        if not pq.read_schema(path).equals(wanted, check_metadata=False):
-            return [f"{name}: its columns are not those of this version"]
+        with files.parquet(path) as file:
+            if not file.schema_arrow.equals(wanted, check_metadata=False):
+                return [f"{name}: its columns are not those of this version"]
     except (pa.ArrowException, OSError) as error:
         return [f"{name}: not readable as Parquet: {error}"]
     return []
@@ -390,13 +411,13 @@ def _file_faults(snapshot: Path, name: str, entry: Mapping[str, Any]) -> list[st
 
 def _conservation_faults(snapshot: Path) -> list[str]:
     """Every record has one decision and stands in exactly the table that the decision names."""
-    decisions = pq.read_table(snapshot / "decisions", columns=["story_id", "outcome"])
+    decisions = files.read_table(snapshot / "decisions", columns=["story_id", "outcome"])
     faults = []
     if pc.count_distinct(decisions["story_id"]).as_py() != len(decisions):
         faults.append("decisions: a story_id stands twice")
     for outcome, name in _TABLE_OF.items():
         decided = decisions.filter(pc.equal(decisions["outcome"], outcome))["story_id"]
-        there = pq.read_table(snapshot / name, columns=["story_id"])["story_id"]
+        there = files.read_table(snapshot / name, columns=["story_id"])["story_id"]
         if sorted(decided.to_pylist()) != sorted(there.to_pylist()):
             faults.append(f"{name}: {len(there)} rows, but {len(decided)} decisions say {outcome}, or other stories")
     records = pc.sum(read_ledger(snapshot)["records"]).as_py() or 0

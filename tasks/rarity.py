@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks import files as storage
 from tasks import terms
 from tasks.settings import SettingsError, cache_folder
 
@@ -214,9 +215,7 @@ def fit(tables: Sequence[Path], fewest_stories: int = FEWEST_STORIES, fewest_wor
 
 
 def _texts(file: Path) -> Any:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as opened:
+    with storage.parquet(file) as opened:
         for batch in opened.iter_batches(batch_size=5_000, columns=["text"]):
             yield batch.column(0)
 

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tasks import terms
+from tasks import files, terms
 
 SHOWN = 200  # rows of a list; the tables have the rest
 LONGEST = 300  # code points of a passage
@@ -70,7 +69,7 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
         f"<title>copydesk {_text(manifest['snapshot'])}</title><style>{_STYLE}</style><body>{''.join(body)}</body></html>\n"
     )
     path = snapshot / "report" / "index.html"
-    path.parent.mkdir(exist_ok=True)
+    files.folder(path.parent)
     path.write_text(page, encoding="utf-8")
     return path
 
@@ -160,18 +159,20 @@ def _quarantine(snapshot: Path) -> str:
 
 
 def _files(snapshot: Path, tables: Sequence[str]) -> Iterator[Path]:
-    return (path for table in tables for path in sorted((snapshot / table).glob("*.parquet")))
+    return (path for table in tables for path in files.inside(snapshot / table, ".parquet"))
 
 
 def _read(snapshot: Path, tables: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
-    return (pq.ParquetFile(path).read(columns=columns) for path in _files(snapshot, tables))
+    for path in _files(snapshot, tables):
+        with files.parquet(path) as file:
+            yield file.read(columns=columns)
 
 
 def _rows(path: Path, column: str, values: Sequence[str], columns: list[str], most: int) -> list[dict[str, Any]]:
     """The first rows of a file in which a column has one of the values; other columns are read only if there are any."""
-    file = pq.ParquetFile(path)
-    found = pc.indices_nonzero(pc.is_in(file.read(columns=[column])[column], value_set=pa.array(values, pa.string())))[:most]
-    rows: list[dict[str, Any]] = file.read(columns=columns).take(found).to_pylist() if len(found) else []
+    with files.parquet(path) as file:
+        found = pc.indices_nonzero(pc.is_in(file.read(columns=[column])[column], value_set=pa.array(values, pa.string())))[:most]
+        rows: list[dict[str, Any]] = file.read(columns=columns).take(found).to_pylist() if len(found) else []
     return rows
 
 

@@ -164,7 +164,13 @@ _COLUMNS = (
     Column("winnowed", _list(pa.uint64()), NEVER, "sorted distinct hashes of runs of words chosen by winnowing", "64 bits each"),
     # -- the ledger
     Column("size", pa.int64(), NEVER, "size of the raw file", "bytes"),
-    Column("modified_ns", pa.int64(), NEVER, "modification time of the raw file", "ns since 1970, UTC"),
+    Column(
+        "modified_ns",
+        pa.int64(),
+        NEVER,
+        "modification time of the raw file, or a number made of the ETag of an object",
+        "ns since 1970, UTC",
+    ),
     Column("file_sha256", pa.string(), "when the file could not be read", "SHA-256 of the raw file's bytes", "64 hex digits"),
     Column("records", pa.int64(), NEVER, "raw records the file gave, faulty ones included", "records"),
     Column(

@@ -1,7 +1,8 @@
 """Prefect's coat on the stages: the one module of tasks that knows the orchestrator.
 
 A task is one stage on one shard (or one partition). It takes and gives paths; the work itself is done by a process of
-the pool, which knows nothing of Prefect. Only tasks that touch raw files or publish are retried.
+the pool, here or on another machine, which knows nothing of Prefect: the task is a thread of this process that waits for it. Only
+tasks that touch raw files or publish are retried.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture, as_completed
+from prefect.task_runners import ThreadPoolTaskRunner
 
 Result = TypeVar("Result")
 log = logging.getLogger("copydesk")
@@ -25,16 +27,24 @@ def _in_pool(pool: Executor, function: Callable[..., Any], arguments: tuple[Any,
 
 
 def each(
-    stage: str, pool: Executor, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False
+    stage: str,
+    tasks: ThreadPoolTaskRunner[Any],
+    pool: Executor,
+    function: Callable[..., Result],
+    calls: Iterable[tuple[Any, ...]],
+    storage: bool = False,
 ) -> list[Result]:
     """One task, named after the stage, for each call of the function; results in the order of the calls.
 
+    `tasks` has the threads, `pool` does the calls.
     `storage`: the calls read raw files or write the snapshot, so that trying again may help.
     """
     coat = _in_pool.with_options(name=stage, retries=2 if storage else 0, retry_delay_seconds=[1, 5])
     calls = list(calls)
-    futures = [
-        coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}").submit(pool, function, call)
+    futures: list[PrefectFuture[Any]] = [
+        tasks.submit(
+            coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}"), {"pool": pool, "function": function, "arguments": call}
+        )
         for number, call in enumerate(calls, 1)
     ]
     for done, _ in enumerate(as_completed(futures), 1):

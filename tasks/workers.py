@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tasks import boilerplate, files, fingerprint, index, ingest, repair, report, settings, validate
 
@@ -39,14 +38,14 @@ def work(
     return index.write(table, folder, shard, told), told
 
 
-def load_suites(expectations: Path | None) -> tuple[str, ...]:
-    """Refuse suites that cannot be used before any work is done; gives the names of the run expectations.
+def load_suites(expectations: Path | None) -> None:
+    """Refuse suites that cannot be used before any work is done.
 
     Raises:
         SuiteError
     """
     validate.load_suite("stories", expectations)
-    return validate.load_suite("run", expectations).names
+    validate.load_suite("run", expectations)
 
 
 def judge(
@@ -59,16 +58,16 @@ def judge(
     accepted: Collection[str],
 ) -> dict[str, Any]:
     """The manifest of a draft with its counts and the gate's verdict; writes the pages for people into the draft."""
-    inputs = pq.read_table(draft / "inputs", columns=["records"])
+    inputs = files.read_table(draft / "inputs", columns=["records"])
     seen = pc.sum(inputs["records"]).as_py() or 0
     checks = validate.Counts.from_json(manifest["checks"])
     same_recipe = bool(parent) and parent_manifest["recipe"]["hash"] == manifest["recipe"]["hash"]
     numbers = validate.aggregates(
-        {name: sorted((draft / name).glob("*.parquet")) for name in ("stories", "duplicates", "quarantine", "decisions")},
+        {name: files.inside(draft / name, ".parquet") for name in ("stories", "duplicates", "quarantine", "decisions")},
         seen=seen,
         checks=checks,
         new_checks=validate.Counts.from_json(manifest["new_checks"]) if same_recipe else None,
-        parent_decisions=sorted((parent / "decisions").glob("*.parquet")) if parent and same_recipe else (),
+        parent_decisions=files.inside(parent / "decisions", ".parquet") if parent and same_recipe else (),
     )
     before = validate.Aggregates.from_json(parent_manifest["aggregates"]) if parent else None
     stories, run = validate.load_suite("stories", expectations), validate.load_suite("run", expectations)

@@ -34,10 +34,10 @@ def inline(crash_at: int | None = None) -> Iterator[None]:
     begun = 0
 
     def each(
-        stage: str, pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False
+        stage: str, tasks: Any, pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False
     ) -> list[Any]:
         nonlocal begun
-        del stage, pool, storage
+        del stage, tasks, pool, storage
         results = []
         for call in list(calls):
             if begun == crash_at:

@@ -250,3 +250,37 @@ def test_a_file_written_by_another_process_is_seen_at_once(tmp_path: Path) -> No
     subprocess.run([sys.executable, "-c", code, str(folder / "new.txt")], check=True)
     assert (folder / "new.txt").exists()
     assert [path.name for path in folder.iterdir()] == ["new.txt"]
+
+
+def test_what_is_in_a_folder_by_name(folder: Path) -> None:
+    assert files.inside(files.folder(folder / "drafts")) == []
+    for name in ("b.parquet", "a.parquet", "a.arrow", ".c.parquet.1f"):
+        with files.written(folder / "drafts" / name) as stream:
+            stream.write(b"x")
+    assert [path.name for path in files.inside(folder / "drafts", ".parquet")] == ["a.parquet", "b.parquet"]
+    assert len(files.inside(folder / "drafts")) == 4
+
+
+def test_a_folder_is_moved_with_all_below_it(folder: Path) -> None:
+    for name in ("draft/stories/a.parquet", "draft/report/index.html"):
+        with files.written(folder / name) as stream:
+            stream.write(name.encode())
+    files.move(folder / "draft", folder / "snapshot")
+    assert (folder / "snapshot" / "stories" / "a.parquet").read_bytes() == b"draft/stories/a.parquet"
+    assert (folder / "snapshot" / "report" / "index.html").is_file()
+    assert files.inside(folder / "draft") == []
+
+
+def test_a_store_that_cannot_be_used_says_so_in_a_line(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    files.reachable(files.located("s3://news/not/there/yet"))
+    with pytest.raises(OSError, match="there is no bucket gnus") as error:
+        files.reachable(files.located("s3://gnus/raw"))
+    assert error.value.filename == "s3://gnus/raw"
+    with pytest.raises(OSError, match="there is no bucket gnus"):
+        list(files.listing(files.located("s3://gnus/raw")))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    code = "from tasks import files; files.reachable(files.located('s3://news/raw'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "OSError: [Errno 5] Unable to locate credentials: 's3://news/raw'" in done.stderr

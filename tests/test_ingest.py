@@ -19,7 +19,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import ingest, settings
+from tasks import files, ingest, settings
 from tasks.ingest.decode import NotTextError, decode
 from tasks.ingest.parse import paragraphs
 from tasks.schema import INGESTED
@@ -364,3 +364,28 @@ def test_feeds_in_a_legacy_charset(raw: Path, form: str, charset: str) -> None:
     records = [{"id": str(number), "title": word[:6], "text": f"{word} 12"} for number, word in enumerate(words)]
     (raw / f"feed.{form}").write_bytes(FORMATS["ndjson" if form == "jsonl" else form](records).decode().encode(charset))
     assert [(row["title"], row["text"]) for row in ingested(raw)] == [(record["title"], record["text"]) for record in records]
+
+
+def test_an_object_store_is_walked_and_read_as_a_folder(s3_server: dict[str, str], tmp_path: Path) -> None:  # noqa: ARG001
+    there, here = files.located(f"s3://news/{tmp_path.name}"), tmp_path / "raw"
+    for root in (there, here):
+        for name in ("daily/ferry late.txt", "daily/grå.jsonl.gz", ".drafts/a.txt", ".drafts/b.txt", "notes.md", "page.html"):
+            with files.written(root / name) as stream:
+                stream.write(f"Nothing sails from {name}.".encode())
+    near, far = ingest.walk(here), ingest.walk(there)
+    assert far.skipped == near.skipped == {"hidden": 1, "other format": 1}
+    assert [(file.uri, file.format, file.stem, file.size) for file in far.files] == [
+        (file.uri, file.format, file.stem, file.size) for file in near.files
+    ]
+    times = {file.uri: file.modified_ns for file in far.files}
+    assert times == {file.uri: file.modified_ns for file in ingest.walk(there).files}
+    (there / "page.html").write_bytes(b"Nothing sails from page_html.")
+    changed = {file.uri: file.modified_ns for file in ingest.walk(there).files}
+    assert [uri for uri, at in changed.items() if at != times[uri]] == ["page.html"]
+    (there / "page.html").write_bytes(b"Nothing sails from page.html.")
+    shards = []
+    for root, found in ((here, near), (there, far)):
+        ledger = ingest.read_batch(found.files, root / "store", root / "ledger.parquet", 10_000, 100, 10_000)
+        shards.append(files.read_table(ledger)["shards"].to_pylist())
+    assert shards[0] == shards[1]
+    assert ingest.walk(there / "empty").files == ()

@@ -110,12 +110,11 @@ def plan(
 
 def _carry(standing: Path | None, roster: Roster, stirred: npt.NDArray[np.bool_], out: Path) -> None:
     """Write those standings that still hold, by month, row group by row group: with their evidence they are large."""
-    old = sorted(standing.glob("*.parquet")) if standing else []
-    out.parent.mkdir(parents=True, exist_ok=True)
+    old = files.inside(standing, ".parquet") if standing else []
     with ExitStack() as stack:
         parts = [stack.enter_context(files.parquet(path)) for path in old]
         groups = [(part, group) for part in parts for group in range(part.num_row_groups)]
-        sink = stack.enter_context(out.open("wb"))
+        sink = stack.enter_context(files.written(out))
         writer = stack.enter_context(pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)))
         for part, group in sorted(groups, key=lambda one: _first_month(*one)):
             table = part.read_row_group(group)
@@ -195,8 +194,7 @@ def cluster(
     ranks = roster.find(ids)
     month = roster["month"][ranks]
     order = np.lexsort((ranks, month))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("wb") as sink, pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)) as writer:
+    with files.written(out) as sink, pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)) as writer:
         for begin in range(0, len(order), _WRITTEN_AT_ONCE):
             some = order[begin : begin + _WRITTEN_AT_ONCE].tolist()
             rows = [_row(ids[i], standing.get(ids[i]), beside, members) | {"month": int(month[i])} for i in some]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks import files as storage
 from tasks.ingest.read import Source, records
 from tasks.ingest.walk import RawFile
 from tasks.schema import INPUTS, STORE, conform
@@ -27,14 +28,15 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
     shards = _Shards(store, shard_rows, shard_bytes)
     held: list[set[int]] = []
     rows: list[dict[str, Any]] = []
-    for file in files:
-        row, numbers = _read(file, max_record_bytes, shards)
-        rows.append(row)
-        held.append(numbers)
+    with storage.fetched([storage.located(file.path) for file in files]) as here:
+        for file, path in zip(files, here, strict=True):
+            row, numbers = _read(replace(file, path=str(path)), max_record_bytes, shards)
+            rows.append(row)
+            held.append(numbers)
     names = shards.close()
     for row, numbers in zip(rows, held, strict=True):
         row["shards"] = sorted(names[number] for number in numbers)
-    pq.write_table(conform(pa.Table.from_pylist(rows, schema=INPUTS), INPUTS), ledger)
+    storage.write_table(conform(pa.Table.from_pylist(rows, schema=INPUTS), INPUTS), ledger)
     return ledger
 
 
@@ -119,7 +121,6 @@ class _Shards:
         pq.write_table(table, sink, compression="zstd")
         data = sink.getvalue()
         name = hashlib.sha256(data).hexdigest()[:32] + ".parquet"
-        draft = self._store / f".draft-{os.getpid()}-{name}"
-        draft.write_bytes(data)
-        draft.replace(self._store / name)
+        with storage.written(self._store / name) as stream:
+            stream.write(data)
         self._names.append(name)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
+
+from tasks import files as storage
 
 FORMATS = {
     ".txt": "text",
@@ -25,7 +29,7 @@ PACKINGS = (".gz", ".zst")
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file to ingest, or a link that cannot be followed (`fault`: reason and detail)."""
+    """A file to ingest, or a link that cannot be followed (`fault`: reason and detail). `path` is a local path or a URL."""
 
     path: str
     uri: str
@@ -51,6 +55,8 @@ def walk(root: Path) -> Found:
     Raises:
         FileNotFoundError, NotADirectoryError, PermissionError: root itself cannot be listed.
     """
+    if not storage.is_local(root):
+        return _walk_remote(root)
     root = root.resolve(strict=True)
     files: list[RawFile] = []
     skipped: dict[str, int] = {}
@@ -61,6 +67,29 @@ def walk(root: Path) -> Found:
         else:
             why = fault if isinstance(fault, str) else "other format"
             skipped[why] = skipped.get(why, 0) + 1
+    return Found(tuple(sorted(files, key=attrgetter("uri"))), dict(sorted(skipped.items())))
+
+
+def _walk_remote(root: Path) -> Found:
+    """The same in an object store, where there are no links; what changes with an object, its ETag, stands for its time."""
+    files: list[RawFile] = []
+    skipped: dict[str, int] = {}
+    hidden: set[str] = set()
+    listed: list[storage.Listed] = []
+    with suppress(FileNotFoundError):  # no object, no folder
+        listed += storage.listing(root)
+    for name, size, version in listed:
+        parts = name.split("/")
+        first = next((number for number, part in enumerate(parts, 1) if part.startswith(".")), None)
+        if first:
+            hidden.add("/".join(parts[:first]))  # a hidden folder counts once, as here
+        elif known := _known_name(parts[-1]):
+            changes = int.from_bytes(hashlib.blake2b(version.encode(), digest_size=8).digest()) >> 1
+            files.append(RawFile(f"{root}/{name}", quote(name), known[1], known[2], known[0], size, changes))
+        else:
+            skipped["other format"] = skipped.get("other format", 0) + 1
+    if hidden:
+        skipped["hidden"] = len(hidden)
     return Found(tuple(sorted(files, key=attrgetter("uri"))), dict(sorted(skipped.items())))
 
 

@@ -9,7 +9,7 @@ from tasks.validate.engine import ExpectationRaisedError
 from tasks.validate.measures import AGGREGATE_COLUMNS, MEASURES
 from tasks.validate.rows import Count, Counts, add_counts, check
 from tasks.validate.run import Aggregates, Result, Verdict, aggregates, gate
-from tasks.validate.suites import Rule, Suite, SuiteError, load_suite
+from tasks.validate.suites import Rule, Suite, SuiteError, load_suite, rule_names
 
 __all__ = [
     "AGGREGATE_COLUMNS",
@@ -29,4 +29,5 @@ __all__ = [
     "data_docs",
     "gate",
     "load_suite",
+    "rule_names",
 ]

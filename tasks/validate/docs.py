@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tasks import files
 from tasks.validate import engine
 from tasks.validate.rows import Counts
 from tasks.validate.run import Verdict
@@ -28,6 +30,11 @@ def data_docs(stories: Suite, checks: Counts, run: Suite, verdict: Verdict, out:
         name: of the run, e.g. the snapshot's.
         at: time of the run, with its time zone.
     """
+    if not files.is_local(out):
+        with TemporaryDirectory(prefix="copydesk-") as folder:
+            data_docs(stories, checks, run, verdict, Path(folder), name=name, at=at)
+            files.put(Path(folder), out)
+        return out / "index.html"
     context = engine.new_context()
     context.add_data_docs_site(
         "copydesk",

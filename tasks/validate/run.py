@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from tasks import files as storage
 from tasks import schema, settings, terms
 from tasks.validate import engine
 from tasks.validate.measures import AGGREGATE_COLUMNS
@@ -323,7 +323,7 @@ def _new(paths: Sequence[Path | str], parents: Sequence[Path | str]) -> npt.NDAr
     """Outcomes, as _outcomes has them, of the decisions that the parent did not make by the same recipe."""
     from tasks.kernels.digests import within
 
-    mine, theirs = ({Path(path).name: path for path in files} for files in (paths, parents))
+    mine, theirs = ({str(path).rpartition("/")[2]: path for path in files} for files in (paths, parents))
     gone = [path for name, path in theirs.items() if name not in mine]
     known = np.sort(_joined(np.uint64, (_by_recipe(rows) for rows in _read(gone, ["story_id", "recipe"]))))
     came = _read([path for name, path in mine.items() if name not in theirs], ["story_id", "outcome", "recipe"])
@@ -334,7 +334,8 @@ def _read(paths: Sequence[Path | str], columns: list[str]) -> Iterator[pa.Table]
     """These columns of one file after the other, as the schema has them; null rules are not looked at, damage is what the gate is to find."""
     wanted = pa.schema([(name, schema.COLUMNS[name].type) for name in columns])
     for path in paths:
-        yield pq.ParquetFile(path).read(columns=columns).cast(wanted)
+        with storage.parquet(storage.located(path)) as file:
+            yield file.read(columns=columns).cast(wanted)
 
 
 def _digests(paths: Sequence[Path | str], name: str) -> Digests:

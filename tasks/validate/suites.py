@@ -79,6 +79,17 @@ def load_suite(name: Literal["stories", "run"], folder: Path | None = None) -> S
     return Suite(name, rules, opaque)
 
 
+def rule_names(name: Literal["stories", "run"], folder: Path | None = None) -> tuple[str, ...]:
+    """The names that a suite declares, without Great Expectations, which may still refuse some of them.
+
+    Raises:
+        SuiteError: the file cannot be read.
+    """
+    source: Traversable = files("expectations") if folder is None else folder
+    declared = _declared(source / f"{name}.json", f"{'expectations' if folder is None else folder}/{name}.json")
+    return tuple(str(entry["meta"]["name"]) for entry in declared if isinstance(entry.get("meta"), dict) and "name" in entry["meta"])
+
+
 def known_columns(name: Literal["stories", "run"]) -> tuple[str, ...]:
     """Columns an expectation of the suite may name: of the table and the measures, or of the run's aggregates."""
     if name == "stories":
