@@ -1,8 +1,8 @@
 """index/: what the local stages made of every store shard, kept so that the next run works only on what is new.
 
-A *worked shard* is two files with the same rows in the same order (by month of publication, then story_id): its stories in Parquet,
-all that publishing needs, in small row groups; and their features in Arrow, uncompressed, so that any row can be read
-by itself. The *roster* of a run is one row for every record, in keep order: time of publication, unknown last, then story_id. A
+A *worked shard* is two files with the same rows in the same order (by month of publication, then story_id): what only publishing needs, in
+Parquet, in small row groups; and the texts with all that matching needs, their features, in Arrow, uncompressed, so that any row can be
+read by itself: the stories of a pair lie anywhere. The *roster* of a run is one row for every record, in keep order: time of publication, unknown last, then story_id. A
 story's place in it is its *rank*, the number under which matching knows it. All of it is derived: deleting it costs time only.
 """
 
@@ -29,10 +29,9 @@ Ranks = npt.NDArray[np.int64]
 UNKNOWN, FAULTY = 0, -1
 """Months of stories without a date, and of faulty records, which have no place among the stories."""
 ROW_GROUP = 256
-"""Rows that are read and unpacked together, some 1 MB of text: a verdict needs few stories, a month many."""
-_PLAIN = [name for name in schema.CHECKED.names if name != "raw_state"]
-STORIES = schema.schema(*_PLAIN)
-"""Columns of a worked shard's stories: raw_state is the ledger's."""
+"""Rows that are read and unpacked together; a shard may have few of each month."""
+STORIES = schema.schema(*(name for name in schema.CHECKED.names if name not in ("raw_state", "text")))
+"""Columns of a worked shard's stories: raw_state is the ledger's, the text lies with the features."""
 FEATURES = pa.schema(
     [
         pa.field("story", pa.uint64(), nullable=False),
@@ -41,6 +40,7 @@ FEATURES = pa.schema(
         pa.field("published", pa.int64(), nullable=False),
         pa.field("source", pa.string()),
         pa.field("word_count", pa.int32(), nullable=False),
+        *(schema.COLUMNS[name].field() for name in ("byline", "agency", "published_at", "published_precision", "text")),
         *(schema.COLUMNS[name].field() for name in ("text_hash", "terms", "weights", "signature", "sketch", "winnowed")),
     ],
     metadata={
@@ -230,8 +230,9 @@ class Roster:
 
 
 def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = True) -> pa.Table:
-    """Some columns of STORIES of some records, in their order or as they lie; memory follows the wanted, not the dataset."""
+    """Some columns of STORIES and the text of some distinct records, in their order or as they lie; memory follows the wanted, not the dataset."""
     order, parts = by_place(roster, ranks), []
+    plain = [name for name in columns if name != "text"]
     for shard, some in _runs_of(roster["shard"][ranks[order]], order):
         row = roster["row"][ranks[some]].astype(np.int64)
         with files.parquet(stories_file(roster.folder, roster.shards[shard])) as file:
@@ -240,9 +241,13 @@ def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = 
             group = np.searchsorted(starts, row, side="right") - 1
             wanted, first = np.unique(group), np.zeros(len(sizes), np.int64)
             first[wanted] = np.concatenate([[0], np.cumsum(sizes[wanted])[:-1]])
-            read = file.read_row_groups(wanted.tolist(), columns=list(columns), use_threads=False)
+            read = file.read_row_groups(wanted.tolist(), columns=plain, use_threads=False)
         place = row - starts[group] + first[group]
-        parts.append(read if len(place) == len(read) else read.take(pa.array(place)))
+        part = read if len(place) == len(read) else read.take(pa.array(place))
+        if "text" in columns:
+            with files.arrow(features_file(roster.folder, roster.shards[shard])) as file:
+                part = part.append_column(FEATURES.field("text"), file.get_batch(0).column("text").take(pa.array(row)))
+        parts.append(part.select(list(columns)))
     table = pa.concat_tables(parts) if parts else schema.schema(*columns).empty_table()
     return table.take(_back(order)) if in_order and not _straight(order) else table
 
@@ -290,17 +295,14 @@ def stories(roster: Roster, ranks: Ranks, shingle_words: int) -> reading.Stories
     """Some stories as the verdict reads them, in the order of `ranks`."""
     from tasks.kernels import terms as kernel
 
-    kept = ("text_hash", "terms", "weights")
-    table = rows(roster, ranks, [name for name in reading.COLUMNS if name not in (*kept, "shingles")])
+    table = features(roster, ranks, [name for name in reading.COLUMNS if name not in ("story_id", "shingles")])
+    table = table.append_column("story_id", pa.array(roster.ids(ranks), pa.string()))
     shingles = []
     for begin in range(0, len(table), ROW_GROUP):  # terms take ten times the memory of their shingles
         found = terms.tokenise(table["text"].slice(begin, ROW_GROUP))
         hashes, starts = kernel.shingle(found.hashes, found.rows, shingle_words)
         shingles.append(pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), pa.array(hashes), schema.COLUMNS["shingles"].type))
-    table = table.append_column("shingles", pa.chunked_array(shingles, schema.COLUMNS["shingles"].type))
-    for name, column in zip(kept, features(roster, ranks, kept).columns, strict=True):
-        table = table.append_column(name, column)
-    return reading.of(table)
+    return reading.of(table.append_column("shingles", pa.chunked_array(shingles, schema.COLUMNS["shingles"].type)))
 
 
 def batches(roster_file: Path, stories: int) -> list[tuple[int, ...]]:

@@ -181,7 +181,7 @@ def write(batch: Sequence[Unit], decided: Decided, snapshot: Path, parent: Path 
         units = [unit for unit in batch if (unit.tables == ("decisions",)) is tables]
         wanted, of_unit = _rows_of(units, roster)
         names = {name for unit in units for table in unit.tables for name in TABLES[table].names}
-        rows = index.rows(roster, wanted, [name for name in index.STORIES.names if name in names | {"reason"}], in_order=False)
+        rows = index.rows(roster, wanted, [name for name in (*index.STORIES.names, "text") if name in names | {"reason"}], in_order=False)
         of_unit = of_unit[index.by_place(roster, wanted)]
         if "text" in names:  # more than 2 GB of it are no error
             rows = rows.set_column(rows.column_names.index("text"), "text", rows["text"].cast(pa.large_string()))

@@ -221,7 +221,7 @@ def _evidence(roster: Roster, standing: pa.Table) -> pa.Array[Any]:
     repeats = np.flatnonzero(standing["duplicate_of"].is_valid().to_numpy())
     rows, kept = (roster.find(standing[name].take(pa.array(repeats)).to_pylist()) for name in ("story_id", "duplicate_of"))
     ranks, left, right = index.together(roster, rows, kept)
-    found = verdict.evidence(index.rows(roster, ranks, ["text"])["text"], left, right)
+    found = verdict.evidence(index.features(roster, ranks, ["text"])["text"], left, right)
     at = np.full(len(standing), -1)
     at[repeats] = np.arange(len(repeats))
     return found.take(pa.array(at, mask=at < 0))
