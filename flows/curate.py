@@ -25,7 +25,7 @@ from tasks.stages import log
 
 Result = TypeVar("Result")
 KEYS_A_STORY = 540  # bands, samples and, of a story of 5 KB, runs of words
-KEY_BYTES = 48  # a key, with what it takes to group it
+KEY_BYTES = 64  # a key, with what it takes to group it
 STORIES_A_TASK = 8_000  # whose keys are made together: some 70 MB of them
 SCANNED_A_TASK = 64_000  # of whose keys few are kept
 JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold

@@ -274,17 +274,28 @@ def _proposed(
 
 def _shared_keys(key_files: Sequence[Path], part: int, touched: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
     """key, rank, further of every key that two stories have, by key and rank; and how many have one story."""
-    tables = []
-    for path in key_files:
-        with files.arrow(path) as file:
-            tables.append([np.array(column.to_numpy()) for column in file.get_batch(part).columns])
-    empty = [np.zeros(0, field.type.to_pandas_dtype()) for field in KEYS]
-    key, rank, further = (np.concatenate(column) for column in zip(empty, *tables, strict=True))
+    key, rank, further = _range(key_files, part)
     if touched is not None and len(touched):  # the bitmap lets a few others through
         at = np.minimum(np.searchsorted(touched, key), len(touched) - 1)
         chosen = touched[at] == key
         key, rank, further = key[chosen], rank[chosen], further[chosen]
     return _grouped(key, rank, further)
+
+
+def _range(key_files: Sequence[Path], part: int) -> list[Any]:
+    """The columns of KEYS in one range, of all files; no more of them is held than that."""
+    sizes = []
+    for path in key_files:
+        with files.arrow(path) as file:
+            sizes.append(file.get_batch(part).num_rows)
+    columns = [np.empty(sum(sizes), field.type.to_pandas_dtype()) for field in KEYS]
+    begin = 0
+    for path, size in zip(key_files, sizes, strict=True):
+        with files.arrow(path) as file:
+            for column, values in zip(columns, file.get_batch(part).columns, strict=True):
+                column[begin : begin + size] = values.to_numpy()
+        begin += size
+    return columns
 
 
 def _grouped(key: Any, rank: Any, further: Any) -> tuple[Any, ...]:
