@@ -149,10 +149,10 @@ class Run(Section):
     """How the work is done; nothing here changes a row."""
 
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes for the local stages")
-    shard_rows: int = Field(2_000, ge=1, description="most records of a shard")
     memory_mb: int = Field(
         2_000, ge=200, description="memory that the global stages may fill in all processes together, besides what these need anyway (MB)"
     )
+    shard_rows: int = Field(2_000, ge=1, description="most records of a shard")
     shard_bytes: int = Field(32_000_000, ge=1_000, description="bytes of records after which a shard is full")
 
 
