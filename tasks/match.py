@@ -98,7 +98,7 @@ def touched(roster_file: Path, out: Path, near: settings.Near, derivative: setti
     from tasks.kernels import digests
 
     roster = Roster.read(roster_file)
-    moved = np.flatnonzero((roster.now != roster.then) & (roster["month"] != index.FAULTY))
+    moved = (roster.now != roster.then) & (roster["month"] != index.FAULTY)
     found = [_keys(roster, int(shard), moved, near, derivative)[0] for shard in np.unique(roster["shard"][moved])]
     keys = digests.distinct(np.concatenate([np.zeros(0, np.uint64), *found]))[0]
     files.write_arrow([pa.record_batch([pa.array(keys)], schema=TOUCHED)], TOUCHED, out)
@@ -123,9 +123,9 @@ def keys(
     from tasks.kernels import pairs
 
     roster = Roster.read(roster_file)
-    known = np.flatnonzero((roster.now | roster.then) & (roster["month"] != index.FAULTY))
+    known = (roster.now | roster.then) & (roster["month"] != index.FAULTY)
     bitmap = _bitmap(_touched(only)) if only else None
-    found = [_some(_keys(roster, shard, known, near, derivative), bitmap) for shard in shards]
+    found = [_keys(roster, shard, known, near, derivative, bitmap) for shard in shards]
     key, rank, further = (np.concatenate(column) for column in zip(*found, strict=True))
     key, rank, further, starts = pairs.by_range(key, rank, further, ranges)
     batches = (
@@ -147,43 +147,50 @@ def _bitmap(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return pairs.filled(keys, min(30, max(10, len(keys).bit_length() + 6)))
 
 
-def _some(columns: tuple[Any, ...], bitmap: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
-    from tasks.kernels import pairs
-
-    if bitmap is None:
-        return columns
-    chosen = pairs.may_hold(bitmap, columns[0])
-    return tuple(column[chosen] for column in columns)
-
-
 def _keys(
-    roster: Roster, shard: int, wanted: Ranks, near: settings.Near, derivative: settings.Derivative
+    roster: Roster,
+    shard: int,
+    wanted: npt.NDArray[np.bool_],
+    near: settings.Near,
+    derivative: settings.Derivative,
+    bitmap: npt.NDArray[np.uint64] | None = None,
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     """Key, rank and further samples (0 where none are asked for) of every wanted story of a shard; texts without a word have none.
+
+    Args:
+        wanted: of every rank.
+        bitmap: only keys that it may hold.
 
     Raises:
         ValueError: the shard was fingerprinted by other settings.
     """
-    from tasks.kernels import sketches
+    from tasks.kernels import pairs, sketches
 
-    ranks = wanted[roster["shard"][wanted] == shard]
+    every = roster.ranks(shard)
+    ranks = every[wanted[every]].astype(np.int64)
     table = index.features(roster, ranks, ["text_hash", "signature", "sketch", "winnowed"])
     rows, signature = _matrix(table["signature"], near.permutations)
     bands = sketches.band_keys(signature, near.bands, near.rows, _NEAR)
     runs = np.asarray(pc.list_flatten(table["winnowed"]).to_numpy())
     run_rows = np.asarray(pc.list_parent_indices(table["winnowed"]).to_numpy())
-    key = [text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), bands.reshape(-1), runs ^ np.uint64(_RUN)]
-    row = [rows, np.repeat(rows, near.bands), run_rows]
-    further = [np.zeros(sum(len(one) for one in key), np.uint32)]
+    # keys, the rows they are of, how many a row, further samples
+    kinds: list[tuple[Any, Any, int, Any]] = [
+        (text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), rows, 1, None),
+        (bands.reshape(-1), rows, near.bands, None),
+        (runs ^ np.uint64(_RUN), run_rows, 1, None),
+    ]
     if derivative.enabled:
         rows, matrix = _matrix(table["sketch"], derivative.samples)
         triples, more = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
-        key, row, further = (
-            [*key, triples.reshape(-1)],
-            [*row, np.repeat(rows, derivative.samples)],
-            [*further, more.reshape(-1) | np.uint32(1)],
+        kinds.append((triples.reshape(-1), rows, derivative.samples, more.reshape(-1) | np.uint32(1)))
+    found = []
+    for key, of_row, each, further in kinds:
+        at = np.arange(len(key)) if bitmap is None else np.flatnonzero(pairs.may_hold(bitmap, key))
+        found.append(
+            (key[at], ranks[of_row[at // each]].astype(np.uint32), np.zeros(len(at), np.uint32) if further is None else further[at])
         )
-    return np.concatenate(key), ranks[np.concatenate(row)].astype(np.uint32), np.concatenate(further)
+    keys, of_rank, samples = (np.concatenate(column) for column in zip(*found, strict=True))
+    return keys, of_rank, samples
 
 
 def text_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
@@ -484,8 +491,10 @@ def keep(let_go: Path, proposed: Sequence[Proposed]) -> None:
 
 def _keys_of(roster: Roster, ranks: Ranks, near: settings.Near, derivative: settings.Derivative) -> dict[int, npt.NDArray[np.uint64]]:
     out: dict[int, npt.NDArray[np.uint64]] = {}
+    wanted = np.zeros(len(roster.table), np.bool_)
+    wanted[ranks] = True
     for shard in np.unique(roster["shard"][ranks]):
-        key, rank, _ = _keys(roster, int(shard), ranks, near, derivative)
+        key, rank, _ = _keys(roster, int(shard), wanted, near, derivative)
         order = np.argsort(rank, kind="stable")
         cuts = np.searchsorted(rank[order], ranks)
         stops = np.searchsorted(rank[order], ranks, side="right")

@@ -173,11 +173,13 @@ def ruler_keys(sketches: Signatures, rows: int, further: int, tag: int) -> tuple
         for band in range(count):
             value = np.uint64(tag) * np.uint64(BASE) + np.uint64(band)
             for row in range(rows):
-                value = value * np.uint64(BASE) + np.uint64(sketches[text, (band + RULER[row]) % count])
+                at = band + RULER[row]
+                value = value * np.uint64(BASE) + np.uint64(sketches[text, at if at < count else at - count])
             keys[text, band] = fmix64(value)
             value = np.uint64(0)
             for row in range(rows, rows + further):
-                value = value * np.uint64(BASE) + np.uint64(sketches[text, (band + RULER[row]) % count])
+                at = band + RULER[row]
+                value = value * np.uint64(BASE) + np.uint64(sketches[text, at if at < count else at - count])
             more[text, band] = np.uint32(fmix64(value) >> np.uint64(32))
     return keys, more
 
