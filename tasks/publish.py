@@ -27,7 +27,7 @@ from tasks import files, index
 from tasks.index import Roster
 from tasks.schema import DECISIONS, INPUTS, STANDING, TABLES, conform
 
-ROW_GROUP_ROWS = 5_000  # small enough that a predicate on source or time skips most of a file
+ROW_GROUP_ROWS = 1_000  # sorted by source: small enough that a predicate on it skips most of a month of some thousand stories
 SORTED_BY = {
     "stories": ["source", "published_at", "story_id"],
     "duplicates": ["source", "published_at", "story_id"],
