@@ -46,7 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
     run.add_argument(
         "--runner",
-        type=_runner,
         default="local",
         metavar="local|dask[:ADDRESS]",
         help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
@@ -141,13 +140,6 @@ def _settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _runner(written: str) -> str:
-    kind, colon, address = written.partition(":")
-    if kind not in {"local", "dask"} or (colon and (kind == "local" or not address)):
-        raise argparse.ArgumentTypeError(f"{written!r} is neither local nor dask nor dask:ADDRESS")
-    return written
-
-
 def _settings_file(chosen: argparse.Namespace) -> str | None:
     return chosen.settings or ("copydesk.toml" if Path("copydesk.toml").is_file() else None)
 
@@ -172,13 +164,18 @@ def _run(chosen: argparse.Namespace) -> int:
     except SettingsError as error:
         return _say(str(error), USAGE)
     from flows import one_off, terminal
+    from flows.runner import RunnerError, check
+
+    try:
+        check(chosen.runner)
+    except RunnerError as error:
+        return _say(f"copydesk: {error}", USAGE)
 
     processes.warm_up()
     if not chosen.server and "PREFECT_API_URL" not in os.environ:
         one_off.start(cache_folder() / "prefect")
     from flows.curate import UnusableError, curate
     from flows.folder import BusyError
-    from flows.runner import RunnerError
     from tasks.validate import SuiteError
 
     processes.sweep_again()

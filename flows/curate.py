@@ -24,10 +24,11 @@ from tasks import cluster, files, index, ingest, ledger, match, publish, recipe,
 from tasks.stages import log
 
 Result = TypeVar("Result")
-KEYS_A_STORY = 540  # bands, samples and, of a story of 5 KB, runs of words
+RUNS_A_STORY = 120  # runs of words that are keys, of a story of 5 KB
 KEY_BYTES = 64  # a key, with what it takes to group it
 STORIES_A_TASK = 8_000  # whose keys are made together: some 70 MB of them
 SCANNED_A_TASK = 64_000  # of whose keys few are kept
+PROPOSED_AT_LEAST = 4_000  # stories whose keys are worth a range of their own
 JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold
 TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all stories are matched anew: the faster way
 
@@ -150,7 +151,7 @@ def curate(
             decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
             draft, entries = _write(decided, chosen, counts, inputs, before, last, job)
 
-            manifest = _manifest(entries, before, counts, last, spelled, started)
+            manifest = _manifest(entries, before, counts, spelled, started)
             manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
             manifest["run"] |= {
                 "raw": str(source),
@@ -318,9 +319,10 @@ def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match
     """What the keys of all stories propose, or what those in the file `only` do."""
     near, derivative, run = job.knobs.near, job.knobs.derivative, job.knobs.run
     folder, roster = job.folder(name), job.roster
+    keys_a_story = near.bands + derivative.samples + RUNS_A_STORY
     together = run.memory_mb * 1_000_000 // run.workers // KEY_BYTES
-    ranges = max(1, -(-stories * KEYS_A_STORY // together))
-    batches = index.batches(roster, SCANNED_A_TASK if only else min(STORIES_A_TASK, together // KEYS_A_STORY))
+    ranges = max(1, min(job.runner.slots, stories // PROPOSED_AT_LEAST), -(-stories * keys_a_story // together))
+    batches = index.batches(roster, SCANNED_A_TASK if only else min(STORIES_A_TASK, together // keys_a_story))
     calls = [(roster, batch, folder / f"keys-{number:06d}.arrow", ranges, near, derivative, only) for number, batch in enumerate(batches)]
     keys = job.each("keys", match.keys, calls)
     hot = job.knobs.cluster.hot_key
@@ -369,12 +371,11 @@ def _manifest(
     files: Sequence[Mapping[str, Any]],
     before: Before,
     counts: Mapping[str, Any],
-    last: index.Last | None,
     spelled: dict[str, Any],
     started: datetime,
 ) -> dict[str, Any]:
     """All that is known of the run before it is judged."""
-    known = set(last.counts) if last else set()
+    known = {index.name(shard, uris.to_pylist()) for shard, uris in ledger.members(before.inputs).items()}
     checks = {shard: validate.Counts.from_json(told) for shard, told in counts.items()}
     return {
         "copydesk": version("copydesk"),

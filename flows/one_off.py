@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows import processes
 
-# What each saves of the 2.3 s of processor time that the server takes for a run on raw/ (median of 3, that one left out); it is 1.6 s now.
+# What each saves of the server's processor time in a run on raw/, 1.6 s with all of them (median of 3, that one left out).
 SETTINGS = {
     "DO_NOT_TRACK": "1",  # 0.2 s with the next, and no network
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

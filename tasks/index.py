@@ -167,18 +167,25 @@ def write_roster(folder: Path, now: Sequence[str], then: Sequence[str], out: Pat
         if (numbers_there[1:] == numbers_there[:-1]).any():
             raise ValueError("index: two records have one story_id, or ids that agree in their first 16 digits; story_id must be a hash")
     columns = [story, rest, month, published, place, row, rank, old.astype(np.uint8), in_now.astype(np.uint8)]
-    told = ROSTER.with_metadata({**(ROSTER.metadata or {}), "folder": str(folder), "shards": json.dumps(shards)})
+    fresh = [number for number, shard in enumerate(now) if shard not in of_then]
+    told = ROSTER.with_metadata(
+        {**(ROSTER.metadata or {}), "folder": str(folder), "shards": json.dumps(shards), "fresh": json.dumps(fresh)}
+    )
     files.write_arrow(pa.table([pa.array(column) for column in columns], schema=told).to_batches(), told, out)
     return int(in_now.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class Roster:
-    """The roster in a file, its columns as arrays by rank; `shards` are the names, `folder` the place of the worked shards."""
+    """The roster in a file, its columns as arrays by rank; `shards` are the names, `folder` the place of the worked shards.
+
+    fresh: numbers of the shards that the last run did not have.
+    """
 
     table: pa.Table
     folder: Path
     shards: tuple[str, ...]
+    fresh: tuple[int, ...]
 
     @classmethod
     def read(cls, path: Path) -> Roster:
@@ -186,7 +193,7 @@ class Roster:
             told = file.schema.metadata
             batches = [file.get_batch(i) for i in range(file.num_record_batches)]
             table = pa.Table.from_batches(batches, file.schema).combine_chunks()
-        return cls(table, files.located(told[b"folder"].decode()), tuple(json.loads(told[b"shards"])))
+        return cls(table, files.located(told[b"folder"].decode()), tuple(json.loads(told[b"shards"])), tuple(json.loads(told[b"fresh"])))
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
         return np.asarray(self.table[column].to_numpy())

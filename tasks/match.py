@@ -82,12 +82,12 @@ def check(near: settings.Near, derivative: settings.Derivative) -> None:
     """Refuse settings that do not fit together.
 
     Raises:
-        ValueError: bands x rows exceed the permutations, or fewer far_rows than rows.
+        SettingsError: bands x rows exceed the permutations, or fewer far_rows than rows.
     """
     if near.bands * near.rows > near.permutations:
-        raise ValueError(f"near: {near.bands} bands x {near.rows} rows exceed {near.permutations} permutations")
+        raise settings.SettingsError(f"near: {near.bands} bands x {near.rows} rows exceed {near.permutations} permutations")
     if derivative.far_rows < derivative.rows:
-        raise ValueError(f"derivative: far_rows {derivative.far_rows} must not be less than rows {derivative.rows}")
+        raise settings.SettingsError(f"derivative: far_rows {derivative.far_rows} must not be less than rows {derivative.rows}")
 
 
 # ---- keys ---------------------------------------------------------------------------------------------------------------

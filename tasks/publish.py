@@ -138,8 +138,7 @@ def _changed(roster: Roster, stirred_file: Path | None) -> npt.NDArray[np.bool_]
     if stirred_file is None:
         return np.ones(len(roster.table), np.bool_)
     changed: npt.NDArray[np.bool_] = roster.now != roster.then
-    fresh = [shard for shard in range(len(roster.shards)) if not roster.then[roster.ranks(shard)].all()]
-    changed |= np.isin(roster["shard"], fresh)
+    changed |= np.isin(roster["shard"], roster.fresh)  # a record that was there may stand at another place of its file
     with files.arrow(stirred_file) as file:
         changed[file.get_batch(0).column(0).to_numpy()] = True
     return changed

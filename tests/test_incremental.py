@@ -75,3 +75,19 @@ def test_any_history_ends_in_what_a_run_from_scratch_publishes(history: list[tup
             shutil.rmtree(scratch / "index")
             run(raw, scratch, *overrides, full=True)
         assert files(curated) == files(scratch)
+
+
+def test_a_record_without_an_id_that_moves_within_its_file(tmp_path: Path) -> None:
+    """Its raw_id names its place; its month has no other story that came or went."""
+    march, june = ({name: POOL[n][name] for name in ("text", "source")} for n in (0, 9))
+    raw, curated, scratch = (tmp_path / name for name in ("raw", "curated", "scratch"))
+    raw.mkdir()
+    for lines in ([march | {"published_at": "2025-03-01"}, june | {"published_at": "2025-06-01"}], [june | {"published_at": "2025-06-01"}]):
+        broken = "{broken\n"  # in quarantine by its line
+        (raw / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + broken, encoding="utf-8")
+        write(raw / "b.jsonl", [0])
+        with inline():
+            run(raw, curated)
+    with inline():
+        run(raw, scratch)
+    assert files(curated) == files(scratch)
