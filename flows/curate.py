@@ -25,7 +25,7 @@ from tasks.stages import log
 
 Result = TypeVar("Result")
 RUNS_A_STORY = 120  # runs of words that are keys, of a story of 5 KB
-KEY_BYTES = 64  # a key, with what it takes to group it
+KEY_BYTES = 80  # a key, with what it takes to group it
 STORIES_A_TASK = 8_000  # whose keys are made together: some 70 MB of them
 SCANNED_A_TASK = 64_000  # of whose keys few are kept
 PROPOSED_AT_LEAST = 4_000  # stories whose keys are worth a range of their own
@@ -326,7 +326,10 @@ def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match
     calls = [(roster, batch, folder / f"keys-{number:06d}.arrow", ranges, near, derivative, only) for number, batch in enumerate(batches)]
     keys = job.each("keys", match.keys, calls)
     hot = job.knobs.cluster.hot_key
-    return job.each("propose", match.propose, [(keys, roster, part, folder, derivative, hot, only) for part in range(ranges)])
+    outlines = job.one("outlines", match.outlines, roster, folder / "outlines.arrow", near, derivative) if not only else None
+    return job.each(
+        "propose", match.propose, [(keys, roster, part, folder, near, derivative, hot, outlines, only) for part in range(ranges)]
+    )
 
 
 # ---- the snapshot -----------------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ A story has keys of four kinds: its text's hash, the bands of its signature (one
 winnowing (a passage in common, however long the rest), and the bands of its sketch (the same rare terms, in whatever words).
 The last are the weakest evidence, and stories of one topic share more of them the more there are. So fewer samples need
 to collide where two stories were published within days of each other, or one has no date, than elsewhere; what is
-copied is found at any distance. `keys` cuts the keys into ranges, `propose` groups one range, `judge` throws chance
-meetings out by comparing signatures and rare terms, and reads the texts of the rest. Every step takes and writes files;
+copied is found at any distance. `keys` cuts the keys into ranges, `propose` groups one range and throws most chance meetings
+out by the outlines of their sketches, `judge` more of them by comparing signatures and rare terms, and reads the texts of the rest. Every step takes and writes files;
 results depend on the set of stories alone, not on shards, ranges or order.
 
 A run that adds to a snapshot looks at the keys of stories that came or went alone (`touched`): what they propose now, and what they
@@ -14,8 +14,9 @@ proposed then. Pairs that only other keys propose are as they were.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,12 @@ KEYS = pa.schema(
 )
 PAIRS = pa.schema([pa.field("pair", pa.uint64(), nullable=False)], metadata={"description": "lower rank << 32 | higher rank, sorted"})
 TOUCHED = pa.schema([pa.field("key", pa.uint64(), nullable=False)])
-_EXACT, _NEAR, _DERIVATIVE, _RUN = 1, 2, 3, 4
+_EXACT, _NEAR, _DERIVATIVE = 1, 2, 3
+_RUN = 0xD6E8FEB86659FD93  # odd: winnowing chooses small hashes, and ranges are cut by the upper bits
 _FURTHER = 0x9E3779B97F4A7C15
+OUTLINES = pa.field("outline", pa.binary(), nullable=False)
+_OUTLINE_DEVIATIONS = 2.5
+"""Standard deviations by which a sketch may underrate a pair's weighted Jaccard, so that it is not thrown out: .6 % at the least one do more."""
 _READ_AT_ONCE = 8_000
 """Stories that are held at once with their texts and sets: some 200 MB."""
 _SIFTED_AT_ONCE = 50_000
@@ -177,7 +182,7 @@ def _keys(
     kinds: list[tuple[Any, Any, int, Any]] = [
         (text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), rows, 1, None),
         (bands.reshape(-1), rows, near.bands, None),
-        (runs ^ np.uint64(_RUN), run_rows, 1, None),
+        (runs * np.uint64(_RUN), run_rows, 1, None),
     ]
     if derivative.enabled:
         rows, matrix = _matrix(table["sketch"], derivative.samples)
@@ -224,26 +229,32 @@ def propose(
     roster_file: Path,
     part: int,
     out: Path,
+    near: settings.Near,
     derivative: settings.Derivative,
     hot_key: int,
+    outlines_file: Path | None = None,
     only: Path | None = None,
 ) -> Proposed:
     """Write the distinct pairs of stories that share a key of one range: PAIRS, for the seen set now and for that of the last run.
 
     A story is proposed with those of its key that come before it in keep order: with the first `hot_key` of all, or, by the
     bands of its sketch, of those published some days before it at most (all, if it has no date) and of those that have its
-    further samples too.
+    further samples too. Chance meetings are thrown out by the outlines of signatures and sketches.
 
     Args:
         key_files: of all shards; part: the range.
         out: folder; `now-PART.arrow` and `then-PART.arrow` are written.
+        outlines_file: what `outlines` wrote; without it the sketches of the pairs' stories are read, which is faster for few.
         only: the TOUCHED file that the keys were chosen by: the pairs of all other keys are as they were.
     """
     roster = Roster.read(roster_file)
     key, rank, further, alone = _shared_keys(key_files, part, _touched(only) if only else None)
     since, dated = _since(roster, derivative.days)
-    now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now)
-    then = _proposed(key, rank, further, since, dated, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
+    alike = partial(_resembling, roster=roster, since=since, outlines_file=outlines_file, near=near, derivative=derivative)
+    now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now, alike)
+    then = (np.zeros(0, np.uint64), 0, 0)
+    if roster.then.any():
+        then = _proposed(key, rank, further, since, dated, hot_key, roster.then, alike)
     found = []
     for name, (pairs, _, _) in (("now", now), ("then", then)):
         found.append(out / f"{name}-{part:05d}.arrow")
@@ -263,7 +274,14 @@ def _since(roster: Roster, days: int) -> tuple[npt.NDArray[np.uint32], int]:
 
 
 def _proposed(
-    key: Any, rank: Any, further: Any, since: npt.NDArray[np.uint32], dated: int, hot_key: int, members: npt.NDArray[np.bool_] | None
+    key: Any,
+    rank: Any,
+    further: Any,
+    since: npt.NDArray[np.uint32],
+    dated: int,
+    hot_key: int,
+    members: npt.NDArray[np.bool_] | None,
+    resembling: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]],
 ) -> tuple[npt.NDArray[np.uint64], int, int]:
     """Distinct pairs that sorted keys propose among the members; hot keys and the pairs they left out."""
     from tasks.kernels import digests, pairs
@@ -276,7 +294,74 @@ def _proposed(
     longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
     longer, far_rank, _, _ = _grouped(longer, rank[far], further[far])
     apart = pairs.propose(longer, far_rank, np.zeros(len(longer), np.uint32), hot_key)
-    return digests.distinct(np.concatenate([close[0], apart[0]]))[0], int(close[1] + apart[1]), int(close[2] + apart[2])
+    found = digests.distinct(np.concatenate([close[0], apart[0]]))[0]
+    return found[resembling(found)], int(close[1] + apart[1]), int(close[2] + apart[2])
+
+
+def outlines(roster_file: Path, out: Path, near: settings.Near, derivative: settings.Derivative) -> Path:
+    """Write the outline of every story, by rank, in one batch of OUTLINES: 320 bytes a story with 384 samples and 128 permutations."""
+    roster = Roster.read(roster_file)
+    matrix = np.zeros((len(roster.table), sum(_outline_widths(near, derivative))), np.uint64)
+    for shard in range(len(roster.shards)):
+        ranks = roster.ranks(shard).astype(np.int64)
+        matrix[ranks] = _outlines(roster, ranks, near, derivative)
+    width = 8 * matrix.shape[1]
+    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(matrix), [None, pa.py_buffer(matrix)])
+    told = pa.schema([OUTLINES.with_type(pa.binary(width))])
+    files.write_arrow([pa.record_batch([column], schema=told)], told, out)
+    return out
+
+
+def _outline_widths(near: settings.Near, derivative: settings.Derivative) -> tuple[int, int]:
+    """Numbers of 64 bits for the sketch (4 bits a sample) and for the signature (8 bits a permutation)."""
+    return -(-derivative.samples // 16), -(-near.permutations // 8)
+
+
+def _outlines(roster: Roster, ranks: Ranks, near: settings.Near, derivative: settings.Derivative) -> npt.NDArray[np.uint64]:
+    """uint64[n, sum of _outline_widths]."""
+    from tasks.kernels import sketches
+
+    table = index.features(roster, ranks, ["sketch", "signature"])
+    split, rest = _outline_widths(near, derivative)
+    out = np.zeros((len(ranks), split + rest), np.uint64)
+    for columns, name, count, bits in (
+        (slice(split), "sketch", derivative.samples, 4),
+        (slice(split, None), "signature", near.permutations, 8),
+    ):
+        rows, matrix = _matrix(table[name], count)
+        out[rows, columns] = sketches.outlines(matrix, bits)
+    return out
+
+
+def _resembling(
+    proposed: npt.NDArray[np.uint64],
+    roster: Roster,
+    since: npt.NDArray[np.uint32],
+    outlines_file: Path | None,
+    near: settings.Near,
+    derivative: settings.Derivative,
+) -> npt.NDArray[np.bool_]:
+    """Which pairs `sift` may keep, as far as outlines tell: none of those with equal signature values, few of the others, are missed."""
+    from tasks.kernels import sketches
+
+    lower, upper = unpacked(proposed)
+    split = _outline_widths(near, derivative)[0]
+    samples, far = (_least_samples(float(verdict.least_resemblance(days, derivative)), derivative.samples) for days in (0.0, np.inf))
+    least = np.where(since[upper] > lower, far, samples) if derivative.enabled else np.full(len(lower), 16 * split + 1)
+    values = -near.permutations % 8 + int(np.ceil(_EQUAL_SIGNATURE * near.permutations))
+    if outlines_file:
+        with files.arrow(outlines_file) as file:
+            column = file.get_batch(0).column(0)
+            matrix = np.frombuffer(column.buffers()[1], np.uint64).reshape(len(column), -1)
+            return sketches.resembling(matrix, split, lower, upper, least, values)
+    ranks, left, right = index.together(roster, lower, upper)
+    return sketches.resembling(_outlines(roster, ranks, near, derivative), split, left, right, least, values)
+
+
+def _least_samples(weighted_jaccard: float, samples: int) -> int:
+    """Fields of a sketch's outline in which a pair of this weighted Jaccard is equal at least; one in sixteen is by chance."""
+    share = weighted_jaccard - _OUTLINE_DEVIATIONS * (weighted_jaccard * (1 - weighted_jaccard) / samples) ** 0.5
+    return -samples % 16 + int(samples * (share + (1 - share) / 16))
 
 
 def _shared_keys(key_files: Sequence[Path], part: int, touched: npt.NDArray[np.uint64] | None) -> tuple[Any, ...]:
@@ -412,7 +497,7 @@ def _batches(lower: Ranks, upper: Ranks, stories_at_once: int) -> list[npt.NDArr
 def sift(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, derivative: settings.Derivative) -> npt.NDArray[np.bool_]:
     """Which pairs are worth reading: equal texts, enough equal signature values, or enough rare terms in common; bool[pairs].
 
-    Rare terms count only where a rewrite could be: not in texts with few of them, nor within one outlet.
+    Rare terms count only where a rewrite could be: not in texts with few of them, nor within one outlet. More are asked for days apart.
     """
     out = np.zeros(len(lower), np.bool_)
     for begin in range(0, len(lower), _SIFTED_AT_ONCE):
@@ -435,7 +520,8 @@ def _sifted(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, der
     related = np.flatnonzero(able)
     terms, weights = (np.asarray(pc.list_flatten(table[name]).to_numpy()) for name in ("terms", "weights"))
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    able[related] = pairs.weighted_jaccards(terms, weights, starts, left[related], right[related]) >= derivative.weighted_jaccard
+    least = verdict.least_resemblance(measures.days_apart(roster["published"], lower[related], upper[related]), derivative)
+    able[related] = pairs.weighted_jaccards(terms, weights, starts, left[related], right[related]) >= least
     text = text_hashes(table)
     same = (text[left] == text[right]).all(1)
     return np.asarray((same | alike) & has_words[left] & has_words[right] | able)

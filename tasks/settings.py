@@ -113,8 +113,14 @@ class Derivative(Section):
     samples: int = Field(384, ge=64, le=4096, description="weighted MinHash samples a story; each begins a band")
     rows: int = Field(3, ge=1, le=8, description="samples that must collide to propose a pair published within `days`, or one undated")
     far_rows: int = Field(4, ge=1, le=8, description="samples that must collide to propose any other pair; rows or more")
-    days: int = Field(14, ge=0, le=36_500, description="days between two stories within which fewer samples need to collide")
+    days: int = Field(
+        7,
+        ge=0,
+        le=36_500,
+        description="days between two stories within which fewer samples need to collide, and less resemblance is asked for",
+    )
     weighted_jaccard: Share = Field(0.11, description="weighted Jaccard of the rare terms below which a pair is no rewrite")
+    far_weighted_jaccard: Share = Field(0.2, description="the same where the two were published more than `days` apart, if it is more")
     min_terms: Count = Field(20, description="rare terms below which a text is too short to be judged a rewrite or its source")
     same_source: bool = Field(False, description="look for rewrites within one source too, e.g. when it names the aggregator")
     later_details: Share = Field(

@@ -233,6 +233,28 @@ def test_samples_do_not_depend_on_the_order_of_terms_or_on_other_texts() -> None
     assert not twice[2].any()  # a text without terms
 
 
+@pytest.mark.parametrize(("samples", "values"), [(64, 16), (100, 30), (384, 128), (4096, 1024)])
+def test_outlines_resemble_as_their_lowest_bits_do(samples: int, values: int) -> None:
+    chance = np.random.default_rng(samples)
+    rows = 60
+    sketch, signature = (chance.integers(0, 2**32, (rows, count), np.uint32) for count in (samples, values))
+    for row in range(1, rows):  # so that all shares of equal values occur
+        for matrix in (sketch, signature):
+            same = chance.random(matrix.shape[1]) < row / rows
+            matrix[row, same] = matrix[0, same]
+    whole = np.hstack([sketches.outlines(sketch, 4), sketches.outlines(signature, 8)])
+    left, right = np.zeros(rows, np.int64), np.arange(rows)
+    split, filled = -(-samples // 16), (-samples % 16, -values % 8)
+    equal = [((matrix ^ matrix[:1]) & mask == 0).sum(1) for matrix, mask in ((sketch, 15), (signature, 255))]
+    for share in (0.1, 0.3, 0.7, 1.0):
+        fields = np.full(rows, filled[0] + int(share * samples))
+        never = 9 * values + 16
+        assert (sketches.resembling(whole, split, left, right, fields, never) == (equal[0] >= int(share * samples))).all()
+        never_fields = np.full(rows, 17 * samples + 16)
+        bytes_equal = sketches.resembling(whole, split, left, right, never_fields, filled[1] + int(share * values))
+        assert (bytes_equal == (equal[1] >= int(share * values))).all()
+
+
 @given(st.lists(texts, max_size=3), st.integers(1, 6), st.integers(1, 8))
 def test_winnowing_is_the_smallest_of_each_window(batch: list[str], size: int, window: int) -> None:
     found = terms.tokenise([text.encode("utf-8", "ignore").decode() for text in batch])

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from matching import DERIVATIVE, NEAR, decide, families, named, propose, ranked, roster, shards, story, work
+from matching import DERIVATIVE, NEAR, POLICY, decide, families, named, propose, ranked, roster, shards, story, work
 
 from tasks import files, index, match, settings
 
@@ -63,8 +63,8 @@ def test_far_stories_need_more_in_common(tmp_path: Path) -> None:
         return {frozenset(names[one] for one in pair) for pair in named(roster, propose(roster, tmp_path / name))}
 
     undated = found("undated", lambda _: None)
-    close = found("close", lambda role: {"source": "2025-05-01", "heavy": "2025-05-15", "sametopic": "2025-05-08"}[role])
-    far = found("far", lambda role: {"source": "2025-05-01", "heavy": "2025-05-16", "sametopic": "2025-06-08"}[role])
+    close = found("close", lambda role: {"source": "2025-05-01", "heavy": "2025-05-08", "sametopic": "2025-05-04"}[role])
+    far = found("far", lambda role: {"source": "2025-05-01", "heavy": "2025-05-09", "sametopic": "2025-06-08"}[role])
     assert undated == close
     assert far < close
     rewrites = {frozenset((f"{family}-source", f"{family}-heavy")) for family in {row["raw_id"].split("-")[0] for row in ROWS}}
@@ -102,6 +102,24 @@ def test_settings_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         match.keys(roster, [0], tmp_path / "keys", 1, NEAR, settings.Derivative(samples=64))
 
 
+def test_outlines_leave_out_next_to_none_of_what_sift_keeps(tmp_path: Path) -> None:
+    """Nor does it matter whether they are read from the file of all stories or made for those concerned."""
+    found = shards(ROWS, tmp_path, 24)
+    one = propose(found, tmp_path / "made", 3)
+    read = index.Roster.read(found)
+    keys = [tmp_path / "made" / f"keys-{n}.arrow" for n in range(len(read.shards))]
+    outlines = match.outlines(found, tmp_path / "outlines.arrow", NEAR, DERIVATIVE)
+    other = [match.propose(keys, found, part, tmp_path, NEAR, DERIVATIVE, POLICY.hot_key, outlines) for part in range(3)]
+    assert ranked(one) == ranked(other)
+    every = np.array(list(combinations(range(len(read.table)), 2)))
+    kept = match.sift(every[:, 0], every[:, 1], read, NEAR, DERIVATIVE)
+    packed = every[:, 0].astype(np.uint64) << np.uint64(32) | every[:, 1].astype(np.uint64)
+    since = np.zeros(len(read.table), np.uint32)  # none has a date
+    resembling = match._resembling(packed, read, since, outlines, NEAR, DERIVATIVE)
+    assert (kept & ~resembling).sum() <= 0.01 * kept.sum()
+    assert (resembling & ~kept).sum() <= 0.1 * len(every)
+
+
 def test_judged_parts_are_the_whole(tmp_path: Path) -> None:
     roster = shards(families("dC00", "dC01", "dC02"), tmp_path, 7)
     proposed = propose(roster, tmp_path, 3)
@@ -119,8 +137,8 @@ def test_judged_parts_are_the_whole(tmp_path: Path) -> None:
 TEXT = SOURCE["text"]
 HALF = "\n\n".join(TEXT.split("\n\n")[: len(TEXT.split("\n\n")) // 2])
 COPIES = [story(f"copy {n}", TEXT, source=f"outlet{n}.example", published_at=f"2025-05-0{n + 1}") for n in range(4)]
-BEFORE = story("before them all", TEXT, source="first.example", published_at="2025-04-20")
-CUT = story("cut, before them all", HALF, source="first.example", published_at="2025-04-20")
+BEFORE = story("before them all", TEXT, source="first.example", published_at="2025-04-29")
+CUT = story("cut, before them all", HALF, source="first.example", published_at="2025-04-29")
 UNDATED = [story(f"copy {n}", TEXT, source=f"outlet{n}.example", story_id=f"{n + 1:016x}" * 2) for n in range(4)]
 """Stories with a date have longer keys too, which a cut seldom shares."""
 

@@ -12,6 +12,7 @@ Signatures = npt.NDArray[np.uint32]
 
 LANES = 64
 """Values of 32 bits in the four widest registers that the compiler's inner loop of `signatures` fills at a time."""
+_LOW_OF_4, _LOW_OF_8 = np.uint64(0x1111111111111111), np.uint64(0x0101010101010101)
 _ONE, _HALF, _THIRD, _FOURTH, _FIFTH = (np.float32(1 / n) for n in range(1, 6))
 
 
@@ -182,6 +183,47 @@ def ruler_keys(sketches: Signatures, rows: int, further: int, tag: int) -> tuple
                 value = value * np.uint64(BASE) + np.uint64(sketches[text, at if at < count else at - count])
             more[text, band] = np.uint32(fmix64(value) >> np.uint64(32))
     return keys, more
+
+
+@compiled
+def outlines(sketches: Signatures, bits: int) -> Hashes:
+    """The lowest 4 or 8 bits of each value (b-bit minwise hashing, Li and Koenig 2010), zeros to fill up: uint64[n, ceil(count * bits / 64)]."""
+    texts, count = sketches.shape
+    fields = 64 // bits
+    out = np.zeros((texts, (count + fields - 1) // fields), np.uint64)
+    for text in range(texts):
+        for k in range(count):
+            out[text, k // fields] |= np.uint64(sketches[text, k] & np.uint32((1 << bits) - 1)) << np.uint64(k % fields * bits)
+    return out
+
+
+@compiled
+def resembling(
+    outlines: Hashes, split: int, left: Starts, right: Starts, least_fields: npt.NDArray[np.int64], least_bytes: int
+) -> npt.NDArray[np.bool_]:
+    """Which outlines left[i] and right[i] have so many fields of 4 bits in common before column `split`, or so many bytes from there on."""
+    out = np.empty(len(left), np.bool_)
+    for i in range(len(left)):
+        one, other = outlines[left[i]], outlines[right[i]]
+        unequal = np.uint64(0)
+        for k in range(split, len(one)):
+            bits = one[k] ^ other[k]
+            bits |= bits >> np.uint64(4)
+            bits |= bits >> np.uint64(2)
+            bits |= bits >> np.uint64(1)
+            unequal += ((bits & _LOW_OF_8) * _LOW_OF_8) >> np.uint64(56)
+        out[i] = 8 * (len(one) - split) - np.int64(unequal) >= least_bytes
+        if not out[i]:
+            unequal = np.uint64(0)
+            for k in range(split):
+                bits = one[k] ^ other[k]
+                bits |= bits >> np.uint64(2)
+                bits |= bits >> np.uint64(1)
+                bits &= _LOW_OF_4
+                unequal += ((bits & _LOW_OF_8) * _LOW_OF_8) >> np.uint64(56)
+                unequal += ((bits >> np.uint64(4) & _LOW_OF_8) * _LOW_OF_8) >> np.uint64(56)
+            out[i] = 16 * split - np.int64(unequal) >= least_fields[i]
+    return out
 
 
 @compiled

@@ -148,7 +148,7 @@ def has_details(found: Stories, pair: Shared, left: Places, right: Places, near:
 
     Most of a template's figures and names may be fixed; so texts that were published more than a day apart must agree in more of them.
     """
-    later = measuring.days_apart(found, left, right) > 1
+    later = measuring.days_apart(found.published, left, right) > 1
     return np.asarray(measuring.details_shared(pair) >= np.where(later, near.later_details, near.details))
 
 
@@ -158,7 +158,7 @@ def is_rewrite(found: Stories, pair: Shared, left: Places, right: Places, probab
     In two languages it never does: names and figures alone prove no rewrite. Nor does it where figures and names are others and days lie
     between: that is a template.
     """
-    template = (measuring.days_apart(found, left, right) > 1) & (measuring.details_shared(pair) < derivative.later_details)
+    template = (measuring.days_apart(found.published, left, right) > 1) & (measuring.details_shared(pair) < derivative.later_details)
     return np.asarray((probability >= derivative.probability) & measuring.same_language(pair) & ~template)
 
 
@@ -170,7 +170,13 @@ def can_derive(found: Stories, left: Places, right: Places, weighted_jaccard: Fl
     """
     of_story = measuring.outlets(found.table["source"].to_pylist())
     able = could_derive(of_story, np.diff(found.term_starts), left, right, derivative)
-    return np.asarray(able & (weighted_jaccard >= derivative.weighted_jaccard))
+    return np.asarray(able & (weighted_jaccard >= least_resemblance(measuring.days_apart(found.published, left, right), derivative)))
+
+
+def least_resemblance(days_apart: Floats | float, derivative: settings.Derivative) -> Floats:
+    """The weighted Jaccard below which two stories published so many days apart are no rewrite: the farther, the more strangers meet."""
+    far = max(derivative.far_weighted_jaccard, derivative.weighted_jaccard)
+    return np.where(np.asarray(days_apart) > derivative.days, far, derivative.weighted_jaccard)
 
 
 def could_derive(of_story: npt.NDArray[np.object_], sizes: Places, left: Places, right: Places, derivative: settings.Derivative) -> Mask:

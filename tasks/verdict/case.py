@@ -79,7 +79,7 @@ class Case:
         near, over = self.near, measures.overlaps(self.found, _A, _B)
         jaccard, contained = float(over.jaccard[0]), float(max(over.containment_a[0], over.containment_b[0]))
         if verdict.is_alike(self.found, _A, _B, over, near)[0]:
-            later = float(measures.days_apart(self.found, _A, _B)[0]) > 1
+            later = float(measures.days_apart(self.found.published, _A, _B)[0]) > 1
             least, knob = (near.later_details, "near.later_details") if later else (near.details, "near.details")
             said = f"one wording, but other figures and names, like a template filled in anew: less than {percent(least)} agree ({knob})"
             return Barrier("near", "template", said)
@@ -103,9 +103,11 @@ class Case:
             said = f"rare terms in the shorter text: {shortest}, to tell a rewrite {derivative.min_terms} are needed (derivative.min_terms)"
             found.append(("too_short", said))
         weighted_jaccard = self.judgement.weighted_jaccard
-        if weighted_jaccard < derivative.weighted_jaccard:
-            said = f"the rare terms resemble each other by {percent(weighted_jaccard)}, and {percent(derivative.weighted_jaccard)} is asked for"
-            found.append(("no_resemblance", f"{said} (derivative.weighted_jaccard)"))
+        least = float(verdict.least_resemblance(measures.days_apart(self.found.published, _A, _B), derivative)[0])
+        if weighted_jaccard < least:
+            knob = "derivative.weighted_jaccard" if least == derivative.weighted_jaccard else "derivative.far_weighted_jaccard"
+            said = f"the rare terms resemble each other by {percent(weighted_jaccard)}, and {percent(least)} is asked for"
+            found.append(("no_resemblance", f"{said} ({knob})"))
         return [Barrier("derivative", name, said) for name, said in found]
 
     def _evidence_barriers(self) -> list[Barrier]:

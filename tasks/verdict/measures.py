@@ -114,10 +114,10 @@ def one_outlet(of_story: npt.NDArray[np.object_], left: Places, right: Places) -
     return np.asarray((of_story[left] == of_story[right]) & (of_story[left] != ""))
 
 
-def days_apart(found: Stories, left: Places, right: Places) -> Floats:
+def days_apart(published: npt.NDArray[np.int64], left: Places, right: Places) -> Floats:
     """Days between the two stories' publication, 0 where a time is unknown."""
-    known = (found.published[left] != UNKNOWN) & (found.published[right] != UNKNOWN)
-    apart = np.abs(found.published[left].astype(np.float64) - found.published[right]) / DAY_US
+    known = (published[left] != UNKNOWN) & (published[right] != UNKNOWN)
+    apart = np.abs(published[left].astype(np.float64) - published[right]) / DAY_US
     return np.where(known, apart, 0.0)
 
 
@@ -183,7 +183,7 @@ def leanings(found: Stories, pair: Shared, left: Places, right: Places) -> dict[
     byline = np.array([bool(byline) for byline in found.table["byline"].to_pylist()], np.float64)
     earlier = np.sign(found.published[right].astype(np.float64) - found.published[left])
     return {
-        "earlier": np.where(days_apart(found, left, right) > SAME_TIME, earlier, 0.0),
+        "earlier": np.where(days_apart(found.published, left, right) > SAME_TIME, earlier, 0.0),
         "named_by_other": pair.named[:, 1].astype(np.float64) - pair.named[:, 0],
         "byline": byline[left] - byline[right],
         "own_quotes": _difference(own_quotes, 30.0),
