@@ -1,20 +1,21 @@
 # make curate: set up and run the main job on raw/.   make test: set up and pass the tests.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: setup curate test lint bench serve clean
+.PHONY: setup curate test lint bench serve clean pins
 setup: .venv/runs
 
 .venv/runs: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --editable .
+	$(INSTALL) --require-hashes --requirement constraints.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@echo "compiling the kernels, once (a minute)"
 	@home=$$(mktemp -d) && $(BIN)/copydesk run --workers 1 --curated $$home/curated >$$home/log 2>&1 || cat $$home/log; rm -rf $$home
 	@touch $@
 
-.venv/tests: .venv/runs
-	$(INSTALL) --editable ".[dev]"
+.venv/tests: .venv/runs constraints-dev.txt
+	$(INSTALL) --require-hashes --requirement constraints-dev.txt
 	@touch $@
 
 curate: .venv/runs
@@ -34,6 +35,13 @@ bench: .venv/tests
 
 serve: .venv/runs
 	$(BIN)/copydesk serve
+
+# Write both files of pins anew, with the hashes of every file of each version; a package moves only if its bound in pyproject.toml, or UPGRADE, asks for it.
+PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make pins" --no-emit-index-url $(UPGRADE) pyproject.toml --group build
+pins: .venv/runs
+	$(INSTALL) uv
+	$(PIN) --output-file constraints.txt
+	$(PIN) --extra dev --constraint constraints.txt --output-file constraints-dev.txt
 
 clean:
 	rm -rf .venv curated/latest curated/snapshots curated/store curated/index curated/refused

@@ -136,7 +136,7 @@ def labelled(work: Path, less: bool) -> Sets:
     named = {name for pair in pairs if pair.same for name in (pair.a, pair.b)}
     keep = ("id", "source", "title", "published_at", "text")
     table = clean([{name: row.get(name) for name in keep if row.get(name)} for row in rows if row["id"] in named], work)
-    number = dict(zip(table["raw_id"].to_pylist(), stories.numbers(table["story_id"]).tolist(), strict=True))
+    number = dict(zip(table["raw_id"].to_pylist(), stories.halves(table["story_id"])[:, 0].tolist(), strict=True))
     positive: dict[str, set[Pair]] = {}
     for pair in pairs:
         if pair.same and pair.a in number and pair.b in number:

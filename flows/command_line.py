@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConnectionError as error:
         return _say(f"copydesk: {error}", FAILED)
     except OSError as error:
-        return _say(f"copydesk: {error.filename or 'storage'}: {error.strerror or error}", FAILED)
+        way_out = _way_out(error, chosen.curated) if error.__class__.__name__ == "DamagedError" else ""  # importing it takes a second
+        return _say(f"copydesk: {error.filename or 'storage'}: {error.strerror or error}{way_out}", FAILED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,25 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
 
-    run = _verb(verbs, "run", _run, "curate the stories of a folder and publish a snapshot")
-    run.add_argument(
-        "--raw", default="raw", metavar="DIR", help="folder with the raw stories, or its URL, e.g. s3://news/raw (default: raw)"
-    )
-    _curated(run)
-    _settings(run)
-    run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
-    run.add_argument(
-        "--runner",
-        default="local",
-        metavar="local|dask[:ADDRESS]",
-        help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
-        "plain `dask` starts one on this machine. A cluster needs --raw and --curated where all its workers reach them",
-    )
-    run.add_argument("--full", action="store_true", help="read every raw file again")
-    run.add_argument("--prune", action="store_true", help="forget the records of raw files that are gone")
-    run.add_argument("--accept", action="append", default=[], metavar="RULE", help="publish although this run expectation fails")
-    run.add_argument("--server", action="store_true", help="report to the Prefect server of the active profile")
-
+    _run_verb(verbs)
     explain = _verb(verbs, "explain", _explain, "what became of a record, and why")
     explain.add_argument("raw_id", metavar="RAW_ID", help="raw_id or story_id of the record")
     _curated(explain)
@@ -123,6 +106,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _run_verb(verbs: Any) -> None:
+    run = _verb(verbs, "run", _run, "curate the stories of a folder and publish a snapshot")
+    run.add_argument(
+        "--raw", default="raw", metavar="DIR", help="folder with the raw stories, or its URL, e.g. s3://news/raw (default: raw)"
+    )
+    _curated(run)
+    _settings(run)
+    run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
+    run.add_argument(
+        "--runner",
+        default="local",
+        metavar="local|dask[:ADDRESS]",
+        help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
+        "plain `dask` starts one on this machine. A cluster needs --raw and --curated where all its workers reach them",
+    )
+    run.add_argument("--full", action="store_true", help="read every raw file again")
+    run.add_argument("--prune", action="store_true", help="forget the records of raw files that are gone")
+    run.add_argument("--accept", action="append", default=[], metavar="RULE", help="publish although this run expectation fails")
+    run.add_argument("--server", action="store_true", help="report to the Prefect server of the active profile")
+    run.add_argument("--log-json", action="store_true", help="for programs: the log as one JSON object a line, on standard error")
+
+
 def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(verb=function)
@@ -180,7 +185,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
     processes.sweep_again()
     try:
-        with terminal.progress(), _no_heartbeat(), processes.undisturbed():
+        with terminal.progress(chosen.log_json), _no_heartbeat(), processes.undisturbed():
             outcome = curate(
                 raw=chosen.raw,
                 curated=chosen.curated,
@@ -198,8 +203,31 @@ def _run(chosen: argparse.Namespace) -> int:
     except (OSError, ModuleNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one line and the log the rest
-        return _say(f"copydesk: failed, nothing was published: {error.__class__.__name__}: {error}", FAILED)
+        trace = _write_trace(cache_folder(), error)
+        return _say(f"copydesk: failed, nothing was published: {error.__class__.__name__}: {error}{trace}", FAILED)
     return _report(outcome, chosen.curated)
+
+
+def _way_out(damaged: OSError, curated: str) -> str:
+    """What to do about a damaged file of the curated folder."""
+    folders = str(damaged.filename).rpartition(curated.rstrip("/").rpartition("/")[2])[2].split("/")
+    if "index" in folders:
+        return "; what lies in index/ is derived: delete that folder, and the next run makes it anew"
+    return "; delete it and run with --full, which reads the raw files again" if "store" in folders else ""
+
+
+def _write_trace(folder: Path, error: Exception) -> str:
+    """Write down where a fault came from, for the report of it; gives the words that name the file."""
+    import traceback
+
+    path = folder / "last-failure.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return ""
+    return f"\n  where: {path}"
 
 
 def _report(outcome: Any, curated: str) -> int:

@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows import processes
 from flows import runner as runners
@@ -30,6 +32,7 @@ STORIES_A_TASK = 8_000  # whose keys are made together: some 70 MB of them
 SCANNED_A_TASK = 64_000  # of whose keys few are kept
 PROPOSED_AT_LEAST = 4_000  # stories whose keys are worth a range of their own
 JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold
+COMPARED_AT_MOST = 8_000_000  # the same where most were proposed by the last run too
 TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all stories are matched anew: the faster way
 
 
@@ -129,6 +132,8 @@ def curate(
     files.folder(target)
     with held(target):
         started = datetime.now(UTC)
+        run_id = str(flow_run.id or uuid.uuid4())
+        log.info("run %s, process %d on %s", run_id, os.getpid(), socket.gethostname(), extra={"run": run_id})
         before = _before(target)
         found = _walk(source, raw, before, prune)
         again = full or _recipe_changed(before, spelled)
@@ -154,6 +159,7 @@ def curate(
             manifest = _manifest(entries, before, counts, spelled, started)
             manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
             manifest["run"] |= {
+                "id": run_id,
                 "raw": str(source),
                 "skipped": found.skipped,
                 "skipped_records": ledger.skipped(inputs),
@@ -291,7 +297,7 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
         job.one("touched", match.touched, roster, only, near, derivative)
     proposed = _propose(stories, only, "pairs", job)
     pairs = sum(part.pairs for part in proposed)
-    parts = max(1, min(job.runner.slots, pairs // JUDGED_AT_LEAST), -(-pairs // JUDGED_AT_MOST))
+    parts = max(1, min(job.runner.slots, pairs // JUDGED_AT_LEAST), -(-pairs // (COMPARED_AT_MOST if only else JUDGED_AT_MOST)))
     judged = job.each("judge", match.judge, [(proposed, roster, folder, near, derivative, part, parts) for part in range(parts)])
     let_go = None
     if last and only:
@@ -299,9 +305,13 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
         if job.one("dropped", match.doubtful, judged, last.pairs, roster, only, doubtful, let_go, near, derivative):
             job.one("dropped", match.keep, let_go, _propose(stories, doubtful, "doubtful", job))
     parts = max(1, min(4 * job.runner.slots, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
-    before = (last.pairs, last.standing) if last else None
+    before = last.pairs if last else None
     plan = job.one("components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go)
     standing = folder / "standing"
+    slots = job.runner.slots
+    if last:
+        taken = [(last.standing, roster, plan.stirred_file, standing / f"carried-{n:05d}.parquet", n, slots) for n in range(slots)]
+        job.each("carry", cluster.carry, taken)
     calls = [(file, roster, standing / f"{number:05d}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)]
     clustered = job.each("cluster", cluster.cluster, calls)
     copies = job.one("copies", cluster.copies, standing, roster, folder / "copies.parquet")
@@ -382,6 +392,7 @@ def _manifest(
     checks = {shard: validate.Counts.from_json(told) for shard, told in counts.items()}
     return {
         "copydesk": version("copydesk"),
+        "format": publish.FORMAT,
         "snapshot": publish.snapshot_name(started, files),
         "parent": before.snapshot.name if before.snapshot else None,
         "files": sorted(files, key=lambda entry: entry["path"]),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -36,18 +40,18 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def progress() -> Iterator[None]:
-    """Show the log `copydesk` on standard error: one bar a stage on a terminal, else a line as a stage ends."""
+def progress(as_json: bool = False) -> Iterator[None]:
+    """Show the log `copydesk` on standard error: one bar a stage on a terminal, else a line as a stage ends, or one JSON object a record."""
     log = logging.getLogger("copydesk")
     shown = Progress(
         TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err, transient=True
     )
-    handler = _Bars(shown) if err.is_terminal else _Lines()
+    handler = _Json() if as_json else _Bars(shown) if err.is_terminal else _Lines()
     level, log.level = log.level, logging.INFO
     propagate, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:
-        with shown if err.is_terminal else nullcontext():
+        with shown if err.is_terminal and not as_json else nullcontext():
             yield
     finally:
         log.removeHandler(handler)
@@ -59,6 +63,23 @@ class _Lines(logging.Handler):
         done, total = getattr(record, "done", 0), getattr(record, "total", 0)
         if done == total:
             err.print(escape(record.getMessage()))
+
+
+class _Json(logging.Handler):
+    """time (UTC), level, run, message; of a task that is done: stage, number, total, seconds, and the shard it was about. No story's text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._run = getattr(record, "run", self._run)
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {"time": at, "level": record.levelname.lower(), "run": self._run, "message": record.getMessage()}
+        told |= {name: getattr(record, name) for name in ("stage", "number", "total", "seconds", "shard") if hasattr(record, name)}
+        if record.exc_info:
+            told["trace"] = "".join(traceback.format_exception(*record.exc_info))
+        print(json.dumps(told, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201 - a line a record is what it is for
 
 
 class _Bars(logging.Handler):

@@ -34,6 +34,31 @@ FETCHES = 16
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
+class DamagedError(OSError):
+    """A file that is damaged, or written by a version that this one cannot read; `filename` names it, `strerror` says what is wrong."""
+
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(errno.EIO, why, str(path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DamagedError, (self.filename, self.strerror)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What Arrow finds wrong with the file, with its name.
+
+    Raises:
+        DamagedError
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise DamagedError(path, f"damaged ({str(error).splitlines()[0]})") from error
+
+
 class Listed(NamedTuple):
     """An object of a remote folder: its name below the folder, its bytes, and what changes when it does (an ETag, where there is one)."""
 
@@ -84,7 +109,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = 
 
     wanted = None if columns is None else list(columns)
     if is_local(path):
-        return pq.read_table(path, columns=wanted, filters=filters, schema=schema, partitioning=None)
+        with _whole(path):
+            return pq.read_table(path, columns=wanted, filters=filters, schema=schema, partitioning=None)
     # by its name: to ask the store whether it is a folder takes as long as to read a small table
     files = [path] if path.suffix == ".parquet" else sorted(path.glob("*.parquet"), key=lambda file: file.name)
     if not files:
@@ -93,7 +119,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, filters: Any = 
         return schema.empty_table().select(schema.names if wanted is None else wanted)
     tables = []
     for file in files:
-        with _ranges(file) as stream:
+        with _ranges(file) as stream, _whole(file):
             tables.append(pq.read_table(stream, columns=wanted, filters=filters, schema=schema, partitioning=None))
     return pa.concat_tables(tables)
 
@@ -163,11 +189,16 @@ def parquet(path: Path) -> Iterator[pq.ParquetFile]:
     import pyarrow.parquet as pq
 
     if is_local(path):
-        with pq.ParquetFile(path) as file:
+        with _whole(path):
+            file = pq.ParquetFile(path)
+        with file:
             yield file
         return
-    with _ranges(path) as stream, pq.ParquetFile(stream, pre_buffer=True) as file:
-        yield file
+    with _ranges(path) as stream:
+        with _whole(path):
+            file = pq.ParquetFile(stream, pre_buffer=True)
+        with file:
+            yield file
 
 
 @contextmanager
@@ -178,8 +209,13 @@ def arrow(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
     """
     import pyarrow as pa
 
-    with pa.memory_map(os.fspath(path)) if is_local(path) else _ranges(path) as source, pa.ipc.open_file(source) as reader:
-        yield reader
+    with _whole(path):  # an empty file cannot be mapped
+        opened = pa.memory_map(os.fspath(path)) if is_local(path) else _ranges(path)
+    with opened as source:
+        with _whole(path):
+            reader = pa.ipc.open_file(source)
+        with reader:
+            yield reader
 
 
 def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:

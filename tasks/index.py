@@ -83,7 +83,7 @@ def features_file(folder: Path, shard: str) -> Path:
 def write(table: pa.Table, folder: Path, shard: str, told: Any) -> str:
     """Write a FINGERPRINTED table as a worked shard, whole or not at all; `told` (JSON) travels with it. Gives the shard's name."""
     month = months(table)
-    halves = numbers(table["story_id"])
+    halves = reading.halves(table["story_id"])
     order = pa.array(np.lexsort((halves[:, 1], halves[:, 0], month)))
     table = table.take(order).combine_chunks()
     month, halves = month[order], halves[order]
@@ -123,12 +123,6 @@ def months(table: pa.Table) -> npt.NDArray[np.int32]:
 def month_name(month: int) -> str:
     """'2025-03'; 'unknown' where there is none."""
     return f"{month // 12:04d}-{month % 12 + 1:02d}" if month > UNKNOWN else "unknown"
-
-
-def numbers(ids: pa.Array[Any] | pa.ChunkedArray[Any]) -> npt.NDArray[np.uint64]:
-    """The two halves of some story_ids: uint64[n, 2]."""
-    written = b"".join(story_id[:32].encode() for story_id in ids.to_pylist())
-    return np.frombuffer(bytes.fromhex(written.decode()), ">u8").reshape(-1, 2).astype(np.uint64)
 
 
 # ---- the roster ---------------------------------------------------------------------------------------------------------
@@ -225,10 +219,10 @@ class Roster:
         """story_id of some records."""
         return [f"{story:016x}{rest:016x}" for story, rest in zip(self["story"][ranks].tolist(), self["rest"][ranks].tolist(), strict=True)]
 
-    def find(self, ids: Sequence[str]) -> Ranks:
+    def find(self, ids: Sequence[str] | pa.ChunkedArray[Any]) -> Ranks:
         """The ranks of some story_ids, -1 where there is none; a record that is no more is found last."""
         story, order = self["story"], self.by_story
-        wanted = numbers(pa.array(ids, pa.string()))
+        wanted = reading.halves(ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string()))
         at = np.minimum(np.searchsorted(story, wanted[:, 0], sorter=order), max(0, len(order) - 1))
         if not len(order):
             return np.full(len(ids), -1)
@@ -256,7 +250,7 @@ def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = 
                 part = part.append_column(FEATURES.field("text"), file.get_batch(0).column("text").take(pa.array(row)))
         parts.append(part.select(list(columns)))
     table = pa.concat_tables(parts) if parts else schema.schema(*columns).empty_table()
-    return table.take(_back(order)) if in_order and not _straight(order) else table
+    return table.take(_back(order)) if in_order and not _straight(order, len(order)) else table
 
 
 def features(roster: Roster, ranks: Ranks, columns: Sequence[str]) -> pa.Table:
@@ -264,10 +258,10 @@ def features(roster: Roster, ranks: Ranks, columns: Sequence[str]) -> pa.Table:
     order, parts = by_place(roster, ranks), []
     for shard, some in _runs_of(roster["shard"][ranks[order]], order):
         with files.arrow(features_file(roster.folder, roster.shards[shard])) as file:
-            row = pa.array(roster["row"][ranks[some]])
-            parts.append(pa.Table.from_batches([file.get_batch(0).select(list(columns)).take(row)]))
+            batch, row = file.get_batch(0).select(list(columns)), roster["row"][ranks[some]]
+            parts.append(pa.Table.from_batches([batch if _straight(row, len(batch)) else batch.take(pa.array(row))]))
     table = pa.concat_tables(parts) if parts else pa.schema([FEATURES.field(name) for name in columns]).empty_table()
-    return (table if _straight(order) else table.take(_back(order))).combine_chunks()
+    return (table if _straight(order, len(order)) else table.take(_back(order))).combine_chunks()
 
 
 def together(roster: Roster, lower: Ranks, upper: Ranks) -> tuple[Ranks, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -278,8 +272,9 @@ def together(roster: Roster, lower: Ranks, upper: Ranks) -> tuple[Ranks, npt.NDA
     return ranks[order], places[: len(lower)], places[len(lower) :]
 
 
-def _straight(order: npt.NDArray[np.int64]) -> bool:
-    return bool((order == np.arange(len(order))).all())
+def _straight(order: npt.NDArray[Any], count: int) -> bool:
+    """Whether these are all numbers up to `count`, in their order."""
+    return len(order) == count and bool((order == np.arange(count)).all())
 
 
 def by_place(roster: Roster, ranks: Ranks) -> npt.NDArray[np.int64]:

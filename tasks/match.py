@@ -14,9 +14,8 @@ proposed then. Pairs that only other keys propose are as they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,8 @@ _EQUAL_SIGNATURE = 0.05
 
 @dataclass(frozen=True)
 class Proposed:
-    """Where the pairs of one range are (proposed now; then), how many now, over how many distinct keys; hot keys and the pairs they left out.
+    """Where the pairs of one range are (proposed now; then), how many now, over how many distinct keys; hot keys and the pairs they left out;
+    whether the pairs were looked at in outline.
 
     A pair is counted for each key that left it out; another may have proposed it.
     """
@@ -67,6 +67,7 @@ class Proposed:
     keys: int
     hot_keys: int
     left_out: int
+    outlined: bool
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _keys(
     table = index.features(roster, ranks, ["text_hash", "signature", "sketch", "winnowed"])
     rows, signature = _matrix(table["signature"], near.permutations)
     bands = sketches.band_keys(signature, near.bands, near.rows, _NEAR)
-    runs = np.asarray(pc.list_flatten(table["winnowed"]).to_numpy())
+    runs = _values(table["winnowed"])
     run_rows = np.asarray(pc.list_parent_indices(table["winnowed"]).to_numpy())
     # keys, the rows they are of, how many a row, further samples
     kinds: list[tuple[Any, Any, int, Any]] = [
@@ -207,6 +208,11 @@ def text_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
     return np.frombuffer(column.buffers()[1], "<u8")[2 * column.offset : 2 * (column.offset + len(column))].reshape(-1, 2)
 
 
+def _values(column: pa.ChunkedArray[Any]) -> npt.NDArray[Any]:
+    """What stands in the lists of a column of one chunk, one list after the other, where it lies."""
+    return np.asarray(column.combine_chunks().flatten())
+
+
 def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """The rows whose lists are not empty, and their values: int64[m], uint32[m, width].
 
@@ -215,7 +221,7 @@ def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.in
     """
     lengths = np.asarray(pc.list_value_length(column).to_numpy())
     rows = np.flatnonzero(lengths)
-    values = np.asarray(pc.list_flatten(column).to_numpy())
+    values = _values(column)
     if (lengths[rows] != width).any():
         raise ValueError(f"match: sketches of {lengths[rows].max()} values where the settings say {width}; fingerprint the shards again")
     return rows, values.reshape(-1, width)
@@ -244,23 +250,22 @@ def propose(
     Args:
         key_files: of all shards; part: the range.
         out: folder; `now-PART.arrow` and `then-PART.arrow` are written.
-        outlines_file: what `outlines` wrote; without it the sketches of the pairs' stories are read, which is faster for few.
+        outlines_file: what `outlines` wrote; without it `judge` looks at the outlines of the pairs that are new, and of no others.
         only: the TOUCHED file that the keys were chosen by: the pairs of all other keys are as they were.
     """
     roster = Roster.read(roster_file)
     key, rank, further, alone = _shared_keys(key_files, part, _touched(only) if only else None)
     since, dated = _since(roster, derivative.days)
-    alike = partial(_resembling, roster=roster, since=since, outlines_file=outlines_file, near=near, derivative=derivative)
-    now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now, alike)
-    then = (np.zeros(0, np.uint64), 0, 0)
-    if roster.then.any():
-        then = _proposed(key, rank, further, since, dated, hot_key, roster.then, alike)
-    found = []
-    for name, (pairs, _, _) in (("now", now), ("then", then)):
+    now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now)
+    then = _proposed(key, rank, further, since, dated, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
+    found, numbers = [], []
+    for name, (every, _, _) in (("now", now), ("then", then)):
+        pairs = every[_resembling(every, roster, since, outlines_file, near, derivative)] if outlines_file else every
         found.append(out / f"{name}-{part:05d}.arrow")
+        numbers.append(len(pairs))
         files.write_arrow([pa.record_batch([pa.array(pairs)], schema=PAIRS)], PAIRS, found[-1])
     distinct = alone + int((key[1:] != key[:-1]).sum()) + min(1, len(key))
-    return Proposed(found[0], found[1], len(now[0]), distinct, *now[1:])
+    return Proposed(found[0], found[1], numbers[0], distinct, *now[1:], outlines_file is not None)
 
 
 def _since(roster: Roster, days: int) -> tuple[npt.NDArray[np.uint32], int]:
@@ -281,7 +286,6 @@ def _proposed(
     dated: int,
     hot_key: int,
     members: npt.NDArray[np.bool_] | None,
-    resembling: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]],
 ) -> tuple[npt.NDArray[np.uint64], int, int]:
     """Distinct pairs that sorted keys propose among the members; hot keys and the pairs they left out."""
     from tasks.kernels import digests, pairs
@@ -294,8 +298,7 @@ def _proposed(
     longer = key[far] ^ (further[far] * np.uint64(_FURTHER))
     longer, far_rank, _, _ = _grouped(longer, rank[far], further[far])
     apart = pairs.propose(longer, far_rank, np.zeros(len(longer), np.uint32), hot_key)
-    found = digests.distinct(np.concatenate([close[0], apart[0]]))[0]
-    return found[resembling(found)], int(close[1] + apart[1]), int(close[2] + apart[2])
+    return digests.distinct(np.concatenate([close[0], apart[0]]))[0], int(close[1] + apart[1]), int(close[2] + apart[2])
 
 
 def outlines(roster_file: Path, out: Path, near: settings.Near, derivative: settings.Derivative) -> Path:
@@ -434,6 +437,8 @@ def judge(
     cuts = np.linspace(0, len(roster.table), parts + 1).astype(np.uint64)
     now, then = (_pairs([getattr(one, f"{when}_file") for one in proposed], cuts[part], cuts[part + 1]) for when in ("now", "then"))
     fresh, dropped = now[~digests.within(now, then)], then[~digests.within(then, now)]
+    if not all(one.outlined for one in proposed):
+        fresh = fresh[_resembling(fresh, roster, _since(roster, derivative.days)[0], None, near, derivative)]
     lower, upper = unpacked(fresh)
     near_enough = sift(lower, upper, roster, near, derivative)
     lower, upper = lower[near_enough], upper[near_enough]
@@ -518,7 +523,7 @@ def _sifted(lower: Ranks, upper: Ranks, roster: Roster, near: settings.Near, der
     sizes = np.asarray(pc.list_value_length(table["terms"]).to_numpy()).astype(np.int64)
     able = verdict.could_derive(measures.outlets(table["source"].to_pylist()), sizes, left, right, derivative)
     related = np.flatnonzero(able)
-    terms, weights = (np.asarray(pc.list_flatten(table[name]).to_numpy()) for name in ("terms", "weights"))
+    terms, weights = (_values(table[name]) for name in ("terms", "weights"))
     starts = np.concatenate([[0], np.cumsum(sizes)])
     least = verdict.least_resemblance(measures.days_apart(roster["published"], lower[related], upper[related]), derivative)
     able[related] = pairs.weighted_jaccards(terms, weights, starts, left[related], right[related]) >= least
@@ -548,7 +553,7 @@ def doubtful(
 
     roster = Roster.read(roster_file)
     before = files.read_table(pairs_file, columns=["a", "b"])
-    ranks = np.sort(np.stack([roster.find(before[name].to_pylist()) for name in ("a", "b")], 1), axis=1).astype(np.uint64)
+    ranks = np.sort(np.stack([roster.find(before[name]) for name in ("a", "b")], 1), axis=1).astype(np.uint64)
     known = (ranks[:, 0] << np.uint64(32)) | ranks[:, 1]
     gone = _pairs([one.dropped_file for one in judged], np.uint64(0), np.uint64(2**32 - 1))
     gone = gone[digests.within(gone, np.sort(known))]

@@ -41,6 +41,11 @@ _DECIDED = ("cluster_id", "same_story", "copies", "copy_sources")
 """Columns of the tables that no worked shard has."""
 
 
+FORMAT = 1
+"""Of snapshot and store together: raised when an older version would misread what this one writes. What an older one wrote is read for ever
+(tests/data/formats has one of each)."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """Files of one or more tables that hold the same part of the same months: written together, since they are read together."""
@@ -94,7 +99,7 @@ def plan(
     now, month = roster.now, roster["month"]
     standing = files.read_table(decided.standing, columns=["story_id", "duplicate_of"], schema=STANDING)
     repeats = np.zeros(len(now), np.bool_)
-    repeats[roster.find(standing.filter(pc.is_valid(standing["duplicate_of"]))["story_id"].to_pylist())] = True
+    repeats[roster.find(standing.filter(pc.is_valid(standing["duplicate_of"]))["story_id"])] = True
     faulty = month == index.FAULTY
     leading = (roster["story"] >> np.uint64(48)).astype(np.int64)
     changed = _changed(roster, stirred_file)
@@ -313,8 +318,22 @@ def latest(curated: Path) -> Path | None:
 
 
 def read_manifest(snapshot: Path) -> dict[str, Any]:
-    """manifest.json of a snapshot."""
-    manifest: dict[str, Any] = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))
+    """manifest.json of a snapshot.
+
+    Raises:
+        DamagedError: it is damaged, or of a format that this version does not know.
+    """
+    path = snapshot / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        number = int(manifest.get("format", 1))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise files.DamagedError(path, f"damaged ({error}); `copydesk rollback` publishes an older snapshot") from error
+    if number > FORMAT:
+        raise files.DamagedError(
+            path,
+            f"written in format {number} by copydesk {manifest.get('copydesk')}, and this one reads {FORMAT}: use that version or a later one",
+        )
     return manifest
 
 

@@ -8,8 +8,10 @@ tasks that touch raw files or publish are retried.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 from prefect import task
@@ -22,8 +24,10 @@ log = logging.getLogger("copydesk")
 
 
 @task(cache_policy=NO_CACHE)
-def _in_pool(pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return pool.submit(function, *arguments).result()
+def _in_pool(pool: Executor, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, float]:
+    """What the call gave, and its seconds, waiting for a free process included."""
+    began = time.perf_counter()
+    return pool.submit(function, *arguments).result(), time.perf_counter() - began
 
 
 def each(
@@ -41,12 +45,15 @@ def each(
     """
     coat = _in_pool.with_options(name=stage, retries=2 if storage else 0, retry_delay_seconds=[1, 5])
     calls = list(calls)
-    futures: list[PrefectFuture[Any]] = [
-        tasks.submit(
-            coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}"), {"pool": pool, "function": function, "arguments": call}
-        )
-        for number, call in enumerate(calls, 1)
-    ]
-    for done, _ in enumerate(as_completed(futures), 1):
-        log.info("%s %d of %d", stage, done, len(calls), extra={"stage": stage, "done": done, "total": len(calls)})
-    return [future.result() for future in futures]
+    futures: dict[PrefectFuture[Any], int] = {}
+    for number, call in enumerate(calls, 1):
+        named = coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}")
+        futures[tasks.submit(named, {"pool": pool, "function": function, "arguments": call})] = number
+    for done, future in enumerate(as_completed(list(futures)), 1):
+        told: dict[str, Any] = {"stage": stage, "done": done, "number": futures[future], "total": len(calls)}
+        if future.state.is_completed():
+            told["seconds"] = round(future.result()[1], 3)
+        if isinstance(about := calls[futures[future] - 1][0], PurePath):
+            told["shard"] = about.name
+        log.info("%s %d of %d", stage, done, len(calls), extra=told)
+    return [future.result()[0] for future in futures]

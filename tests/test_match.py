@@ -103,14 +103,16 @@ def test_settings_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_outlines_leave_out_next_to_none_of_what_sift_keeps(tmp_path: Path) -> None:
-    """Nor does it matter whether they are read from the file of all stories or made for those concerned."""
+    """Nor does it matter whether they are read from the file of all stories, by propose, or made for those concerned, by judge."""
     found = shards(ROWS, tmp_path, 24)
-    one = propose(found, tmp_path / "made", 3)
+    made = propose(found, tmp_path / "made", 3)
     read = index.Roster.read(found)
     keys = [tmp_path / "made" / f"keys-{n}.arrow" for n in range(len(read.shards))]
     outlines = match.outlines(found, tmp_path / "outlines.arrow", NEAR, DERIVATIVE)
-    other = [match.propose(keys, found, part, tmp_path, NEAR, DERIVATIVE, POLICY.hot_key, outlines) for part in range(3)]
-    assert ranked(one) == ranked(other)
+    outlined = [match.propose(keys, found, part, tmp_path, NEAR, DERIVATIVE, POLICY.hot_key, outlines) for part in range(3)]
+    assert set(ranked(outlined)) < set(ranked(made))
+    one, other = (match.judge(proposed, found, tmp_path / "judged", NEAR, DERIVATIVE) for proposed in (made, outlined))
+    assert (one.proposed, one.judged, one.positive) == (other.proposed, other.judged, other.positive)
     every = np.array(list(combinations(range(len(read.table)), 2)))
     kept = match.sift(every[:, 0], every[:, 1], read, NEAR, DERIVATIVE)
     packed = every[:, 0].astype(np.uint64) << np.uint64(32) | every[:, 1].astype(np.uint64)

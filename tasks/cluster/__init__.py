@@ -1,11 +1,11 @@
-"""Clustering: which story is kept, and which rows it stands for. plan -> cluster -> copies.
+"""Clustering: which story is kept, and which rows it stands for. plan -> carry, cluster -> copies.
 
 Clusters are anchored. In every component of pairs judged to be one story, the best member by the keeping policy is the
 anchor; members judged a duplicate of the anchor itself join it (pairs that matching did not propose are judged here);
 the rest starts again. So a chain of resemblances alone never merges two stories. `policy` says which is best.
 
-What is decided in a component depends on nothing outside it. So `plan` takes over what the last run decided, save in components that
-gained or lost a pair or a story, and `cluster` works these alone.
+What is decided in a component depends on nothing outside it. So `carry` takes over what the last run decided, save in components that
+gained or lost a pair or a story, which `plan` finds, and `cluster` works these alone.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from tasks.cluster.policy import Links, Member, best, copies_of, reason
 from tasks.index import Roster
 from tasks.verdict import Judgement
 
-__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "cluster", "copies", "per_source", "plan"]
+__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "carry", "cluster", "copies", "per_source", "plan"]
 
 COPIES = pa.schema([schema.COLUMNS[name].field() for name in ("cluster_id", "copies", "copy_sources")])
+_QUICK = {**files.encoding(schema.STANDING), "compression": "lz4"}
+"""Standings with their evidence are read and written again by each run."""
 STIRRED = pa.schema([pa.field("rank", pa.uint32(), nullable=False)], metadata={"description": "stories whose cluster may have changed"})
 
 
@@ -64,21 +66,19 @@ class Standing:
 Pair = tuple[str, str]
 
 
-def plan(
-    judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last: tuple[Path, Path] | None = None, let_go: Path | None = None
-) -> Plan:
+def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last: Path | None = None, let_go: Path | None = None) -> Plan:
     """Gather all pairs of one story, and choose the components that are to be clustered again: all of them without a last run.
 
     Args:
         judged: the files of `match.judge`.
-        out: folder for what is written; `standing/` below it gets what the last run decided and still holds.
+        out: folder for what is written; `standing/` in it is made.
         parts: into how many files the pairs to work on are cut, by component.
-        last: pairs and standings of the last run.
+        last: pairs of the last run.
         let_go: pairs of the last run that are proposed no more.
     """
     roster = Roster.read(roster_file)
     fresh = pa.concat_tables([verdict.JUDGED.empty_table(), *(files.read_table(path) for path in judged)])
-    before = files.read_table(last[0]) if last else verdict.JUDGED.empty_table()
+    before = files.read_table(last) if last else verdict.JUDGED.empty_table()
     old, old_packed = _ranked(roster, before)
     new, new_packed = _ranked(roster, fresh)
     stands = (old >= 0).all(1) & roster.now[old].all(1) & ~np.isin(old_packed, _packed(let_go))
@@ -96,8 +96,8 @@ def plan(
     work = np.isin(component, concerned)
     stirred[ranks[work].reshape(-1)] = True
 
+    files.folder(out / "standing")
     files.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", compression="zstd")
-    _carry(last[1] if last else None, roster, stirred, out / "standing" / "carried.parquet")
     found = pa.array(np.flatnonzero(stirred).astype(np.uint32))
     files.write_arrow([pa.record_batch([found], schema=STIRRED)], STIRRED, out / "stirred.arrow")
     order = np.flatnonzero(work)[np.argsort(component[work], kind="stable")]
@@ -108,19 +108,29 @@ def plan(
     return Plan(out / "pairs.parquet", out / "stirred.arrow", tuple(part_files))
 
 
-def _carry(standing: Path | None, roster: Roster, stirred: npt.NDArray[np.bool_], out: Path) -> None:
-    """Write those standings that still hold, by month, row group by row group: with their evidence they are large."""
-    old = files.inside(standing, ".parquet") if standing else []
+def carry(standing: Path, roster_file: Path, stirred_file: Path, out: Path, part: int, parts: int) -> Path:
+    """Write those standings of the last run that still hold, by month, row group by row group: with their evidence they are large.
+
+    Args:
+        standing: folder of the last run's STANDING files.
+        stirred_file: of `plan`; out: the Parquet file to write.
+        part, parts: every so many-th row group only.
+    """
+    roster = Roster.read(roster_file)
+    stirred = np.zeros(len(roster.table), np.bool_)
+    with files.arrow(stirred_file) as file:
+        stirred[file.get_batch(0).column(0).to_numpy()] = True
     with ExitStack() as stack:
-        parts = [stack.enter_context(files.parquet(path)) for path in old]
-        groups = [(part, group) for part in parts for group in range(part.num_row_groups)]
+        opened = [stack.enter_context(files.parquet(path)) for path in files.inside(standing, ".parquet")]
+        groups = [(file, group) for file in opened for group in range(file.num_row_groups)]
         sink = stack.enter_context(files.written(out))
-        writer = stack.enter_context(pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)))
-        for part, group in sorted(groups, key=lambda one: _first_month(*one)):
-            table = part.read_row_group(group)
-            at = roster.find(table["story_id"].to_pylist())
+        writer = stack.enter_context(pq.ParquetWriter(sink, schema.STANDING, **_QUICK))
+        for file, group in sorted(groups, key=lambda one: _first_month(*one))[part::parts]:
+            table = file.read_row_group(group)
+            at = roster.find(table["story_id"])
             if len(table := table.filter(pa.array((at >= 0) & roster.now[at] & ~stirred[at]))):
                 writer.write_table(table)
+    return out
 
 
 def _first_month(part: pq.ParquetFile, group: int) -> int:
@@ -129,7 +139,7 @@ def _first_month(part: pq.ParquetFile, group: int) -> int:
 
 def _ranked(roster: Roster, pairs: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """The ranks of each pair, int64[n, 2], and lower rank << 32 | higher rank; -1 and 2^64 - 1 where a story is not in the roster."""
-    ranks = np.stack([roster.find(pairs[name].to_pylist()) for name in ("a", "b")], 1)
+    ranks = np.stack([roster.find(pairs[name]) for name in ("a", "b")], 1)
     lower, upper = (side.astype(np.uint64) for side in (ranks.min(1), ranks.max(1)))
     return ranks, np.where((ranks >= 0).all(1), lower << np.uint64(32) | upper, ~np.uint64(0))
 
@@ -194,7 +204,7 @@ def cluster(
     ranks = roster.find(ids)
     month = roster["month"][ranks]
     order = np.lexsort((ranks, month))
-    with files.written(out) as sink, pq.ParquetWriter(sink, schema.STANDING, **files.encoding(schema.STANDING)) as writer:
+    with files.written(out) as sink, pq.ParquetWriter(sink, schema.STANDING, **_QUICK) as writer:
         for begin in range(0, len(order), _WRITTEN_AT_ONCE):
             some = order[begin : begin + _WRITTEN_AT_ONCE].tolist()
             rows = [_row(ids[i], standing.get(ids[i]), beside, members) | {"month": int(month[i])} for i in some]
@@ -219,7 +229,7 @@ def _judge(roster: Roster, pairs: Sequence[Pair], near: settings.Near, derivativ
 def _evidence(roster: Roster, standing: pa.Table) -> pa.Array[Any]:
     """The passages that each duplicate shares with what stands for it, null for stories that are kept."""
     repeats = np.flatnonzero(standing["duplicate_of"].is_valid().to_numpy())
-    rows, kept = (roster.find(standing[name].take(pa.array(repeats)).to_pylist()) for name in ("story_id", "duplicate_of"))
+    rows, kept = (roster.find(standing[name].take(pa.array(repeats))) for name in ("story_id", "duplicate_of"))
     ranks, left, right = index.together(roster, rows, kept)
     found = verdict.evidence(index.features(roster, ranks, ["text"])["text"], left, right)
     at = np.full(len(standing), -1)
