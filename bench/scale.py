@@ -326,7 +326,7 @@ def cluster(home: Path) -> Iterator[str]:
     variables = os.environ | {"PYTHONPATH": str(ROOT)}
     scheduler = ["distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
     worker = ["distributed.cli.dask_worker", "--scheduler-file", str(told), "--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
-    worker += ["--local-directory", str(home)]
+    worker += ["--local-directory", str(home), "--preload", "flows.preload"]  # as docs/cluster.md starts them
     with (home / "log").open("wb") as log:
 
         def started(module: Sequence[str]) -> subprocess.Popen[bytes]:

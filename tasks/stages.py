@@ -51,8 +51,8 @@ def each(
         futures[tasks.submit(named, {"pool": pool, "function": function, "arguments": call})] = number
     for done, future in enumerate(as_completed(list(futures)), 1):
         told: dict[str, Any] = {"stage": stage, "done": done, "number": futures[future], "total": len(calls)}
-        if future.state.is_completed():
-            told["seconds"] = round(future.result()[1], 3)
+        if isinstance(answer := future.result(raise_on_failure=False), tuple):  # what failed is raised below
+            told["seconds"] = round(answer[1], 3)
         if isinstance(about := calls[futures[future] - 1][0], PurePath):
             told["shard"] = about.name
         log.info("%s %d of %d", stage, done, len(calls), extra=told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -352,3 +353,32 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     assert "nothing was published" in stderr
     assert "Traceback" not in stderr
     assert not (tmp_path / "curated" / "latest").exists()
+
+
+def test_the_log_for_machines_has_run_stage_and_shard_and_no_story(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("A story of one paragraph with enough words to stay.")
+    done = copydesk("run", "--log-json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["run"] for line in told} == {json.loads((tmp_path / "curated/latest/manifest.json").read_text())["run"]["id"]}
+    (work,) = (line for line in told if line.get("stage") == "work")
+    assert work["shard"].endswith(".parquet")
+    assert work["seconds"] > 0
+    assert (work["number"], work["total"], work["level"]) == (1, 1, "info")
+    assert "enough words" not in done.stderr
+
+
+def test_a_damaged_index_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "raw" / f"{name}.txt").write_text(f"Story {name} is of one paragraph with enough words to stay.")
+        done = copydesk("run", cwd=tmp_path)
+        for features in (tmp_path / "curated" / "index").glob("*/*.arrow"):
+            features.write_bytes(b"ARROW1")
+    assert done.returncode == 3
+    assert "damaged" in done.stderr
+    assert "what lies in index/ is derived: delete that folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    shutil.rmtree(tmp_path / "curated" / "index")
+    assert copydesk("run", cwd=tmp_path).returncode == 0
