@@ -155,7 +155,7 @@ def peruse(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Readi
 
     data, offsets = terms.buffers(texts)
     kind, fold = terms.tables()
-    found = terms.Terms(*kernel.tokenise(data, offsets, kind, fold))
+    found = terms.Terms(*kernel.tokenise(data, offsets, kind, fold, terms.alike()))
     spans = (data, offsets, found.rows, found.begins, found.ends)
     sentence, flags = reading.marks(*spans, kind, _case())
     stems = reading.stems(*spans, found.hashes, found.kinds, kind, fold, STEM)
