@@ -366,7 +366,12 @@ def _csv(source: Source, max_bytes: int) -> Iterator[Record]:
         delimiter = max(",;\t|", key=first.count)
         if first.count(delimiter) >= MOST_COLUMNS:
             raise UnreadableError("too_large", f"a header of more than {MOST_COLUMNS:,} columns")
-        header = cells(next(csv.reader([first], delimiter=delimiter)))
+        try:
+            header = cells(next(csv.reader([first], delimiter=delimiter)))
+        except NotTextError as error:
+            raise UnreadableError(error.reason, f"the header: {error}") from error
+        except csv.Error as error:
+            raise UnreadableError("malformed_row", f"the header: {error}") from error
         lines = _CsvLines(text, max_bytes, delimiter)
         rows = csv.reader(lines, delimiter=delimiter)
         number = 0
@@ -437,15 +442,27 @@ def _parquet(source: Source, max_bytes: int) -> Iterator[Record]:
             table = pq.ParquetFile(file, buffer_size=BUFFER_BYTES)
             for batch in table.iter_batches(batch_size=_batch_rows(table.metadata, source.file.size)):
                 names = batch.schema.names
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                for row in zip(*map(_cells, batch.columns), strict=True):
                     data = encode(dict(zip(names, row, strict=True))).encode()
                     if len(data) > max_bytes:
                         yield too_large(f"row {number}", data, io.BytesIO(), max_bytes, to_line_end=False)
                     else:
                         yield whole(f"row {number}", "json", data)
                     number += 1
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # ValueError: names and values that are not UTF-8, or no dates
             raise UnreadableError("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
+
+
+def _cells(column: Any) -> list[Any]:
+    """The values of a column; of a column of texts that are not all UTF-8 their bytes."""
+    import pyarrow as pa
+
+    try:
+        return cast(list[Any], column.to_pylist())
+    except UnicodeDecodeError:
+        if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+            raise
+        return cast(list[Any], column.cast(pa.large_binary()).to_pylist())
 
 
 def _batch_rows(metadata: Any, size: int) -> int:
