@@ -269,16 +269,23 @@ def _encoded(text: str, chance: random.Random) -> bytes:
 
 def _store(batch: Sequence[str], data: Sequence[bytes]) -> pa.Table:
     """Rows of the store: half of the texts as JSON, half as bytes of some charset."""
-    rows = []
+    written, forms = list[bytes](), list[str]()
     for number, (text, raw) in enumerate(zip(batch, data, strict=True)):
-        as_json = number % 2 == 0
-        record = json.dumps({"text": text, "title": text[:40] if number % 3 else None, "source": f"Outlet {number % 7}", "published_at": text[-30:]}).encode()
-        rows.append(
-            {"story_id": f"{number:032x}", "raw_uri": "fuzz", "raw_sha256": "0" * 64, "place": f"line {number}", "kind": "record"}
-            | {"form": "json" if as_json else "text", "stem": f"a#{number}", "record": record if as_json else raw}
-            | {"url": None, "charset": None, "stage": None, "reason": None, "detail": None}
-        )
-    return schema.conform(pa.Table.from_pylist(rows, schema=pa.schema([field.with_nullable(True) for field in schema.STORE])), schema.STORE)
+        title, source = text[:40] if number % 3 else None, f"Outlet {number % 7}"
+        record = {"text": text, "title": title, "source": source, "published_at": text[-30:]}
+        written.append(json.dumps(record).encode() if number % 2 == 0 else raw)
+        forms.append("json" if number % 2 == 0 else "text")
+    return store_rows(written, forms)
+
+
+def store_rows(written: Sequence[bytes], forms: Sequence[str]) -> pa.Table:
+    """Rows of the store (STORE), as if each record were a line of the file `fuzz`."""
+    rows = [
+        {"story_id": f"{number:032x}", "raw_uri": "fuzz", "raw_sha256": "0" * 64, "place": f"line {number}", "kind": "record"}
+        | {"form": form, "stem": f"a#{number}", "record": record}
+        for number, (record, form) in enumerate(zip(written, forms, strict=True))
+    ]
+    return schema.conform(pa.Table.from_pylist(rows, schema=pa.schema([field.with_nullable(nullable=True) for field in schema.STORE])), schema.STORE)
 
 
 def _columns(before: pa.Table, after: pa.Table, text: str, listed: str, fault: str) -> Iterator[tuple[str, str, Any, Any]]:

@@ -225,13 +225,13 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _bomb_gz(path: Path, size: int) -> None:
+def bomb_gz(path: Path, size: int) -> None:
     with gzip.open(path, "wb", compresslevel=1) as stream:
         for _ in range(size >> 20):
             stream.write(b"a" * (1 << 20))
 
 
-def _bomb_zst(path: Path, size: int) -> None:
+def bomb_zst(path: Path, size: int) -> None:
     """RLE blocks, as the format has them: 4 bytes of file for 128 KB."""
     block = struct.pack("<I", (1 << 17) << 3 | 1 << 1)[:3] + b"a"
     with path.open("wb") as stream:
@@ -317,15 +317,15 @@ FILES: dict[str, tuple[str, Callable[[Path, int], None]]] = {
     "CSV, header without end": ("a.csv", lambda path, size: _write(path, b"a," * size)),
     "CSV, NUL": ("a.csv", lambda path, _: _write(path, b"id,text\n1,Fer\0ry\n2,Ferry.\n")),
     "CSV, one column twice": ("a.csv", lambda path, _: _write(path, b"text,text\nFerry.,Strike.\n")),
-    "gz bomb, text": ("a.txt.gz", lambda path, size: _bomb_gz(path, 80 * size)),
-    "gz bomb, lines": ("a.jsonl.gz", lambda path, size: _bomb_gz(path, 80 * size)),
-    "gz bomb, CSV": ("a.csv.gz", lambda path, size: _bomb_gz(path, 80 * size)),
-    "gz bomb, JSON": ("a.json.gz", lambda path, size: _bomb_gz(path, 80 * size)),
-    "gz bomb, Parquet": ("a.parquet.gz", lambda path, size: _bomb_gz(path, 80 * size)),
-    "zst bomb, text": ("a.txt.zst", lambda path, size: _bomb_zst(path, 2_000 * size)),
-    "zst bomb, lines": ("a.jsonl.zst", lambda path, size: _bomb_zst(path, 2_000 * size)),
-    "zst bomb, WARC": ("a.warc.zst", lambda path, size: _bomb_zst(path, 2_000 * size)),
-    "zst bomb, Parquet": ("a.parquet.zst", lambda path, size: _bomb_zst(path, 2_000 * size)),
+    "gz bomb, text": ("a.txt.gz", lambda path, size: bomb_gz(path, 80 * size)),
+    "gz bomb, lines": ("a.jsonl.gz", lambda path, size: bomb_gz(path, 80 * size)),
+    "gz bomb, CSV": ("a.csv.gz", lambda path, size: bomb_gz(path, 80 * size)),
+    "gz bomb, JSON": ("a.json.gz", lambda path, size: bomb_gz(path, 80 * size)),
+    "gz bomb, Parquet": ("a.parquet.gz", lambda path, size: bomb_gz(path, 80 * size)),
+    "zst bomb, text": ("a.txt.zst", lambda path, size: bomb_zst(path, 2_000 * size)),
+    "zst bomb, lines": ("a.jsonl.zst", lambda path, size: bomb_zst(path, 2_000 * size)),
+    "zst bomb, WARC": ("a.warc.zst", lambda path, size: bomb_zst(path, 2_000 * size)),
+    "zst bomb, Parquet": ("a.parquet.zst", lambda path, size: bomb_zst(path, 2_000 * size)),
     "gz in gz": ("a.txt.gz", lambda path, _: _write(path, gzip.compress(gzip.compress(b"a" * 100_000_000)))),
     "gz with rubbish behind": ("a.jsonl.gz", lambda path, _: _write(path, gzip.compress(GOOD + b"\n") + b"rubbish")),
     "gz of empty members": ("a.jsonl.gz", lambda path, size: _write(path, gzip.compress(b"") * (size // 25))),

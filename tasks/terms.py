@@ -72,7 +72,7 @@ class Terms:
     """The terms of n texts, flat; those of text i are [rows[i], rows[i + 1]).
 
     hashes uint64[m]; kinds uint8[m] (kernels.terms: WORD, NUMBER, NUMERAL, SINGLE); begins and ends int64[m], bytes of
-    the text; rows int64[n + 1].
+    the text; rows int64[n + 1]; disguised bool[n]: in letters of another script or in characters without width.
     """
 
     hashes: npt.NDArray[np.uint64]
@@ -80,6 +80,7 @@ class Terms:
     begins: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
+    disguised: npt.NDArray[np.bool_]
 
 
 def tokenise(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Terms:
@@ -176,25 +177,50 @@ def words(text: str) -> list[str]:
     if running:
         out.append(running)
     if _BESIDE.search(text) or (skipped and _FOREIGN.search(text)):
-        return _unmasked(out)
+        out = _unmasked(out)
     return ["".join(point(sign)[1] for sign in word) for word in out]
 
 
+def undisguised(text: str) -> str:
+    """The text as it looks: without characters that have no width, words of two scripts in the letters of one. For reading, not for keeping.
+
+    >>> undisguised("The f\u0435r\u200bry, \u0410nd the \u0435nd, \u043ef \u0455hips")
+    'The ferry, And the end, of ships'
+    """
+    kind, _ = tables()
+    words, between = [""], [""]  # by turns, a word first
+    for sign in text:
+        what = kind[ord(sign)]
+        if what in (_LETTER, _DIGIT):
+            if between[-1]:
+                words.append("")
+                between.append("")
+            words[-1] += sign
+        elif what != _SKIPPED:
+            between[-1] += sign
+    return "".join(part for pair in zip(_unmasked(words), between, strict=True) for part in pair)
+
+
 def _unmasked(written: Sequence[str]) -> list[str]:
-    """The words folded; those with letters of two scripts that look alike as if all were of the script of most letters."""
+    """The words, those with letters of two scripts that look alike as if all were of the script of most letters."""
     scripts = [[_script(sign) for sign in word] for word in written]
     counts = [sum(found.count(script) for found in scripts) for script in range(3)]
     main = counts.index(max(counts))
-    folded = ["".join(point(sign)[1] for sign in word) for word in written]
     read = {
-        n: "".join(point(sign)[1] if script in (main, -1) else _ALIKE[main].get(sign, "\0") for sign, script in zip(word, found, strict=True))
+        n: "".join(sign if script in (main, -1) else _look(sign, main) for sign, script in zip(word, found, strict=True))
         for n, (word, found) in enumerate(zip(written, scripts, strict=True))
         if {*found} - {main, -1}
     }
     read = {n: word for n, word in read.items() if "\0" not in word}
     mixed = {n for n in read if main in scripts[n]}
     chosen = read if len(mixed) >= _MASKED else mixed
-    return [read[n] if n in chosen else word for n, word in enumerate(folded)]
+    return [read[n] if n in chosen else word for n, word in enumerate(written)]
+
+
+def _look(sign: str, script: int) -> str:
+    """The letter of a script that one of another looks like; NUL when none does."""
+    letter = _ALIKE[script].get(sign, "\0")
+    return letter.upper() if sign.isupper() else letter
 
 
 def _script(sign: str) -> int:

@@ -42,7 +42,7 @@ CROWDED = 64
 @compiled
 def tokenise(
     data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uint32], alike: npt.NDArray[np.uint32]
-) -> tuple[Hashes, Bytes, Starts, Starts, Starts]:
+) -> tuple[Hashes, Bytes, Starts, Starts, Starts, npt.NDArray[np.bool_]]:
     """The terms of every text.
 
     Args:
@@ -56,7 +56,8 @@ def tokenise(
     Returns:
         hashes uint64[m], kinds uint8[m] (WORD; NUMBER has three digits or more and is no year; NUMERAL is another
         number; SINGLE is one character of a script without spaces), the byte each term begins and ends at within
-        its text (int64[m] each), and int64[n + 1]: the terms of text i are [rows[i], rows[i + 1]).
+        its text (int64[m] each), int64[n + 1]: the terms of text i are [rows[i], rows[i + 1]), and bool[n]: the text is disguised, in
+        letters of another script or in characters without width.
     """
     texts = len(offsets) - 1
     room = (offsets[texts] - offsets[0]) // 2 + texts + 1
@@ -65,12 +66,15 @@ def tokenise(
     edges = np.empty(2 * room, np.int64)
     rows = np.empty(texts + 1, np.int64)
     rows[0] = 0
+    disguised = np.zeros(texts, np.bool_)
     count = np.int64(0)
     for text in range(texts):
         story = data[offsets[text] : offsets[text + 1]]
-        found, mixed = _cut(story, kind, fold, hashes[count:], kinds[count:], edges[2 * count :])
+        found, mixed, skipped = _cut(story, kind, fold, hashes[count:], kinds[count:], edges[2 * count :])
+        disguised[text] = skipped > 2 * found
         if mixed:
-            _unmask(story, edges[2 * count : 2 * (count + found)], kind, fold, alike, hashes[count:])
+            masked = _unmask(story, edges[2 * count : 2 * (count + found)], kind, fold, alike, hashes[count:])
+            disguised[text] |= masked >= MASKED
         for i in range(count, count + found):
             hashes[i] = fmix64(hashes[i])
         for i in range(count, count + found):
@@ -78,16 +82,16 @@ def tokenise(
                 kinds[i] = _number_or_numeral(story, edges[2 * i], edges[2 * i + 1], kind, fold)
         count += found
         rows[text + 1] = count
-    return hashes[:count].copy(), kinds[:count].copy(), edges[: 2 * count : 2].copy(), edges[1 : 2 * count : 2].copy(), rows
+    return hashes[:count].copy(), kinds[:count].copy(), edges[: 2 * count : 2].copy(), edges[1 : 2 * count : 2].copy(), rows, disguised
 
 
 @compiled
 def _cut(
     text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes, kinds: Bytes, edges: Starts
-) -> tuple[np.int64, np.bool_]:
+) -> tuple[np.int64, np.bool_, np.int64]:
     """Writes the terms of one text to the arrays and gives their count; hashes lack fmix64, terms with a digit are NUMBER.
 
-    True: words may have letters of two scripts, as a Greek or Cyrillic one stands beside one of ASCII, or characters without width do.
+    And how many characters without width there are. True: words may have letters of two scripts, as a Greek or Cyrillic one stands beside one of ASCII, or characters without width do.
 
     Where words end cannot be predicted, and a branch guessed wrong costs more than hashing a word. So every character writes
     what would be true if a term began or ended at it, and what is written counts only when `edge` moves on.
@@ -101,7 +105,8 @@ def _cut(
     at, stop = np.uint64(0), np.uint64(len(text))
     edge = np.uint64(0)  # even outside words, odd in them
     value = offset  # of the word so far
-    foreign = beside = skipped = False
+    foreign = beside = False
+    skipped = 0
     while at < stop:
         here = at
         if text[at] < 0x80:
@@ -115,7 +120,7 @@ def _cut(
                 foreign = True
                 beside |= (here > 0 and _is_ascii_letter(text[here - one])) or (at < stop and _is_ascii_letter(text[at]))
             if what == SKIPPED:
-                skipped = True
+                skipped += 1
                 continue
             if what == CHARACTER:
                 hashes[edge >> one] = value
@@ -137,7 +142,7 @@ def _cut(
         value = (value ^ np.uint64(fold[point])) * (prime & (np.uint64(0) - word)) + (offset & (word - one))  # a break: the offset
     hashes[edge >> one] = value
     edges[edge] = stop
-    return np.int64((edge + one) >> one), np.bool_(beside or (foreign and skipped))
+    return np.int64((edge + one) >> one), np.bool_(beside or (foreign and skipped > 0)), np.int64(skipped)
 
 
 @compiled
@@ -156,10 +161,10 @@ def script_of(point: int) -> int:
 
 
 @compiled
-def _unmask(text: Bytes, edges: Starts, kind: Bytes, fold: npt.NDArray[np.uint32], alike: npt.NDArray[np.uint32], hashes: Hashes) -> None:
+def _unmask(text: Bytes, edges: Starts, kind: Bytes, fold: npt.NDArray[np.uint32], alike: npt.NDArray[np.uint32], hashes: Hashes) -> int:
     """Hashes words of two scripts as if all their letters were of the script that most of the text is in, where they look so.
 
-    A copy whose letters are replaced by such that look the same (Unicode Technical Standard 39, confusables) has the terms of the original.
+    How many words are of two scripts. A copy whose letters are replaced by such that look the same (Unicode Technical Standard 39, confusables) has the terms of the original.
     """
     counts = np.zeros(3, np.int64)
     for term in range(len(edges) // 2):
@@ -195,6 +200,7 @@ def _unmask(text: Bytes, edges: Starts, kind: Bytes, fold: npt.NDArray[np.uint32
             if other and readable and own == only_mixed:
                 hashes[term] = value
                 masked += only_mixed
+    return masked
 
 
 @compiled
