@@ -10,7 +10,7 @@ MOST_CHARACTERS = 2_500_000
 
 MOST_TAGS = 60_000
 """Nine times those of the largest of 196 pages of news; 20 us each."""
-MOST_ATTRIBUTES = 1_000
+MOST_ATTRIBUTES = 2_000
 """Of one element: libxml2 compares each with all before it."""
 
 _CODE = re.compile(r"<(script|style|svg)\b", re.IGNORECASE)
@@ -43,8 +43,10 @@ def flatten(html: str) -> str:
 
 def lean(html: str) -> str:
     """The page; of one that is too long what is left without its scripts (but JSON), styles, drawings and embedded pictures."""
-    if len(html) <= MOST_CHARACTERS:
-        return html
+    return html if len(html) <= MOST_CHARACTERS else _EMBEDDED.sub("data:,", _without_code(html))
+
+
+def _without_code(html: str) -> str:
     parts, at, unclosed = list[str](), 0, set[str]()
     while found := _CODE.search(html, at):
         name, end = found[1].lower(), html.find(">", found.end()) + 1
@@ -56,7 +58,7 @@ def lean(html: str) -> str:
             unclosed |= set() if closed else {name}  # never looked for again: it would take time that grows with the square
         parts.append(html[at : found.start() if closed else end])
         at = closed.end() if closed else end
-    return _EMBEDDED.sub("data:,", " ".join([*parts, html[at:]]))
+    return " ".join([*parts, html[at:]])
 
 
 def why_huge(html: str) -> str | None:
@@ -65,8 +67,8 @@ def why_huge(html: str) -> str | None:
         return f"{len(html):,} characters without scripts and pictures; at most {MOST_CHARACTERS:,} are read"
     if (tags := html.count("<")) > MOST_TAGS:
         return f"{tags:,} tags; at most {MOST_TAGS:,} are read"
-    if len(html) > 100 * MOST_ATTRIBUTES:
-        for tag in _ANY_TAG.finditer(html):
+    if len(html) > 50 * MOST_ATTRIBUTES:
+        for tag in _ANY_TAG.finditer(_without_code(html)):
             if tag.end() - tag.start() > 2 * MOST_ATTRIBUTES and len(_QUOTED.sub("", tag[0]).split()) > MOST_ATTRIBUTES:
                 return f"an element of more than {MOST_ATTRIBUTES:,} attributes"
     return None
