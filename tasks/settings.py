@@ -45,6 +45,9 @@ class Ingest(Section):
 
     columns: Columns = Field(default_factory=Columns, description="names of other schemas' columns")
     max_record_bytes: int = Field(50_000_000, ge=1_000, description="a larger record is quarantined, unread (bytes)")
+    max_text_characters: int = Field(
+        500_000, ge=1_000, description="a story of more text is quarantined (code points): no news is as long, and its time is bounded so"
+    )
     html_focus: Literal["balanced", "precision", "recall"] = Field(
         "balanced", description="what to favour when it is unclear whether a part of a page belongs to its story"
     )

@@ -8,6 +8,7 @@ characters. The written form of a shingle is its terms joined by one space; `has
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-HASH = "copydesk-terms-1"
+HASH = "copydesk-terms-2"
 """Name of the hash of terms and shingles; another way to cut or fold terms must have another name."""
 
 _FNV_OFFSET, _FNV_PRIME, _BASE = 0xCBF29CE484222325, 0x100000001B3, 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
+_FOREIGN = re.compile("[\u0370-\u052f]")
+_BESIDE = re.compile("[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]")
+_MASKED = 3  # words of two scripts that show that a text is written so on purpose (kernels.terms.MASKED)
 _BREAK, _LETTER, _DIGIT, _CHARACTER, _SKIPPED = range(5)
 
 # scripts that write no spaces, by block (Unicode, Blocks.txt)
@@ -34,11 +38,33 @@ _UNSPACED = (
 # blocks of one class whose characters fold to themselves, assigned or not: no need to ask unicodedata about each
 _WHOLE = (
     *((0x3400, 0x4DBF, _CHARACTER), (0x4E00, 0x9FFF, _CHARACTER), (0xAC00, 0xD7A3, _LETTER), (0xD800, 0xDFFF, _BREAK)),
-    *((0x17000, 0x18CFF, _LETTER), (0x20000, 0x3FFFF, _CHARACTER), (0x40000, 0xE00FF, _BREAK), (0xE0100, 0xE01EF, _SKIPPED)),
+    *((0x17000, 0x18CFF, _LETTER), (0x20000, 0x3FFFF, _CHARACTER), (0x40000, 0xDFFFF, _BREAK), (0xE0000, 0xE01EF, _SKIPPED)),
     (0xE01F0, 0x10FFFF, _BREAK),
 )
-# inside words, and no part of them: diacritics, soft hyphen, zero-width space and joiners, variation selectors
-_SKIP = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff") | {chr(code) for code in (*range(0x300, 0x370), *range(0xFE00, 0xFE10))}
+# inside words, and no part of them: diacritics, and what has no width: soft hyphen, spaces and joiners, marks of direction, fillers,
+# invisible signs, variation selectors, tags
+_SKIP = frozenset("\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u3164\ufeff\uffa0") | {
+    chr(code)
+    for first, last in (
+        *((0x300, 0x36F), (0x180B, 0x180D), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x200B, 0x200F), (0x202A, 0x202E)),
+        *((0x2060, 0x206F), (0x20D0, 0x20FF), (0xFE00, 0xFE0F), (0xFE20, 0xFE2F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+    )
+    for code in range(first, last + 1)
+}
+# Letters of other scripts as the letters they look like, by script (after Unicode Technical Standard 39, confusables; small letters after
+# capitals where both look so). Left out are those that science writes beside Latin letters: mu, beta, gamma, omega.
+_ALIKE = {
+    script: dict(zip(others, letters, strict=True))
+    for script, others, letters in (
+        (
+            0,
+            "АаВвСсЕеНнІіЈјКкМмОоРрЅѕТтУуХхҮүҺһӀӏԁԛԜԝѴѵ" "ΑαΒΕεΖΗΙιΚκΜΝνΟοϲϹΡρΤτΥυΧχϳ",
+            "aabbcceehhiijjkkmmooppssttyyxxyyhhlldqwwvv" "aabeezhiikkmnvooccppttyuxxj",
+        ),
+        (1, "AaBEeHIiKkMNOoPpTtuvXxYyZz", "ααβεεηιικκμνοορρττυνχχυυζζ"),
+        (2, "AaBbCcEeHhIiJjKkMmOoPpSsTtXxYy", "ааввссееннііјјккммоорр" "ѕѕттххуу"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +72,7 @@ class Terms:
     """The terms of n texts, flat; those of text i are [rows[i], rows[i + 1]).
 
     hashes uint64[m]; kinds uint8[m] (kernels.terms: WORD, NUMBER, NUMERAL, SINGLE); begins and ends int64[m], bytes of
-    the text; rows int64[n + 1].
+    the text; rows int64[n + 1]; disguised bool[n]: in letters of another script or in characters without width.
     """
 
     hashes: npt.NDArray[np.uint64]
@@ -54,13 +80,14 @@ class Terms:
     begins: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
+    disguised: npt.NDArray[np.bool_]
 
 
 def tokenise(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Terms:
     """The terms of every text; nulls are empty texts. Reads the Arrow buffers in place."""
     from tasks.kernels import terms as kernel
 
-    return Terms(*kernel.tokenise(*buffers(texts), *tables()))
+    return Terms(*kernel.tokenise(*buffers(texts), *tables(), alike()))
 
 
 def buffers(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -114,27 +141,93 @@ def tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
     return kind, fold
 
 
+@cache
+def alike() -> npt.NDArray[np.uint32]:
+    """For the kernel, the letters of one script that look like those of another: uint32[3, 0x530]."""
+    table = np.zeros((3, 0x530), np.uint32)
+    for script, letters in _ALIKE.items():
+        for other, letter in letters.items():
+            table[script, ord(other)] = ord(letter)
+    return table
+
+
 def words(text: str) -> list[str]:
     """The folded terms of one text, in plain Python: the definition the kernel is tested against.
 
     >>> words("NATO’s 2% goal: “L'été” — 北約")
     ['nato', 's', '2', 'goal', 'l', 'ete', '北', '約']
+    >>> words("The f\u0435r\u200bry"), words("\u0444ерри COVID")
+    (['the', 'ferry'], ['ферри', 'covid'])
     """
     out: list[str] = []
-    running = ""
+    running, skipped = "", False
     for character in text:
-        what, folded = point(character)
+        what, _ = point(character)
         if what == _SKIPPED:
+            skipped = True
             continue
         if what in (_LETTER, _DIGIT):
-            running += folded
+            running += character
             continue
         if running:
             out.append(running)
             running = ""
         if what == _CHARACTER:
-            out.append(folded)
-    return [*out, running] if running else out
+            out.append(character)
+    if running:
+        out.append(running)
+    if _BESIDE.search(text) or (skipped and _FOREIGN.search(text)):
+        out = _unmasked(out)
+    return ["".join(point(sign)[1] for sign in word) for word in out]
+
+
+def undisguised(text: str) -> str:
+    """The text as it looks: without characters that have no width, words of two scripts in the letters of one. For reading, not for keeping.
+
+    >>> undisguised("The f\u0435r\u200bry, \u0410nd the \u0435nd, \u043ef \u0455hips")
+    'The ferry, And the end, of ships'
+    """
+    kind, _ = tables()
+    words, between = [""], [""]  # by turns, a word first
+    for sign in text:
+        what = kind[ord(sign)]
+        if what in (_LETTER, _DIGIT):
+            if between[-1]:
+                words.append("")
+                between.append("")
+            words[-1] += sign
+        elif what != _SKIPPED:
+            between[-1] += sign
+    return "".join(part for pair in zip(_unmasked(words), between, strict=True) for part in pair)
+
+
+def _unmasked(written: Sequence[str]) -> list[str]:
+    """The words, those with letters of two scripts that look alike as if all were of the script of most letters."""
+    scripts = [[_script(sign) for sign in word] for word in written]
+    counts = [sum(found.count(script) for found in scripts) for script in range(3)]
+    main = counts.index(max(counts))
+    read = {
+        n: "".join(sign if script in (main, -1) else _look(sign, main) for sign, script in zip(word, found, strict=True))
+        for n, (word, found) in enumerate(zip(written, scripts, strict=True))
+        if {*found} - {main, -1}
+    }
+    read = {n: word for n, word in read.items() if "\0" not in word}
+    mixed = {n for n in read if main in scripts[n]}
+    chosen = read if len(mixed) >= _MASKED else mixed
+    return [read[n] if n in chosen else word for n, word in enumerate(written)]
+
+
+def _look(sign: str, script: int) -> str:
+    """The letter of a script that one of another looks like; NUL when none does."""
+    letter = _ALIKE[script].get(sign, "\0")
+    return letter.upper() if sign.isupper() else letter
+
+
+def _script(sign: str) -> int:
+    """0 Latin (of ASCII), 1 Greek, 2 Cyrillic, -1 any other."""
+    if sign.isascii():
+        return 0 if sign.isalpha() else -1
+    return -1 if not "\u0370" <= sign <= "\u052f" else 1 if sign < "\u0400" else 2
 
 
 def shingles(text: str, size: int) -> list[str]:

@@ -176,7 +176,7 @@ def _changed(path: Path, out: Path, **made: str) -> Path:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ({"hash": "copydesk-terms-0"}, "was made with hash copydesk-terms-0, here it is copydesk-terms-1; fit it again"),
+        ({"hash": "copydesk-terms-0"}, "was made with hash copydesk-terms-0, here it is copydesk-terms-2; fit it again"),
         ({"unicode": "9.0.0"}, "was made with unicode 9.0.0, here it is "),
         ({"format": "copydesk-rarity-9"}, r"no model of this version of `copydesk fit` \(copydesk-rarity-9"),
         ({"stories": "601"}, "is damaged: its content is not what corpus-"),

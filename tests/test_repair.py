@@ -19,7 +19,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tasks import settings
-from tasks.repair import _MOST_ROUNDS, _config, _may_be_bad, _round, _unchanged, apply, repair, repair_text
+from tasks.repair import _MOST_ROUNDS, Effort, _config, _may_be_bad, _round, _unchanged, apply, repair, repair_text
 from tasks.repair.charsets import C1, charsets, suspect
 from tasks.schema import INGESTED, REPAIRED, conform
 
@@ -39,7 +39,7 @@ def settled(line: str, knobs: settings.Repair, tags: bool) -> str:
     """The slow way: every step on the line until it comes to rest, and the line itself where it does not."""
     now = line
     for _ in range(_MOST_ROUNDS):
-        mended, _ = _round(now, _config(knobs, tags), knobs)
+        mended, _ = _round(now, 0, _config(knobs, tags), knobs, Effort())
         if mended == now:
             return now
         now = mended

@@ -29,7 +29,7 @@ BESIDE = 4  # lines between a name that stands alone and the date or the mark th
 
 _WORDS = re.compile(r"\w+")
 _MARKS = re.compile("[\u0300-\u036f]+")
-_SUFFIX = re.compile(r"\s+[|｜·•»–—:-]{1,2}\s+|\s*[|｜]\s*")
+_SUFFIX = re.compile(r"(?<!\s)(?:\s+[|｜·•»–—:-]{1,2}\s+|\s*[|｜]\s*)")
 _BULLET = re.compile(r"^(?:[*+•·▪►»>#-]|o|\d{1,2}\.)\s+\S")
 _OTHER_BYLINE = re.compile(r"^(?:by|von|par|por|di|door|av|af|przez)$", re.IGNORECASE)
 _DATELINE = re.compile(
@@ -41,7 +41,7 @@ _CREDITED = re.compile(
 _CLOSED = re.compile(r"(?:^|[.!?”\"»。]\s*)[(\[–—-]\s*(?:©\s*)?(?P<agency>[\w/ .&,+-]{2,40}?)\s*[)\]]?$|^©\s*(?P<owner>[\w/ .&,+-]{2,30})$")
 _MARKED_OFF = re.compile(r"[(/\[]|\s[-–—]")
 _PARTY = re.compile(r"[A-Z]{1,4}-[A-Z]{2}")  # the (D-MI) of a senator
-_DESK = re.compile(r"\s+(?:world|news|europe|staff|service|wire)\b.*$|\s*[/|,+].*$", re.IGNORECASE)
+_DESK = re.compile(r"(?<!\s)(?:\s+(?:world|news|europe|staff|service|wire)\b|\s*[/|,+]).*$", re.IGNORECASE)
 
 __all__ = ["Credits", "Fields", "Page", "agency_of_dateline", "alike", "date_line", "looks_like_names", "read_credits"]
 

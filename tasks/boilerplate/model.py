@@ -223,7 +223,8 @@ def _without_islands(looks: Sequence[Line], odds: Sequence[float], kept: Sequenc
         else:
             runs.append([n])
     weights = [sum(looks[n].words * max(odds[n], 0.1) for n in run) for run in runs]
-    stays = {n for run, weight in zip(runs, weights, strict=True) if weight >= ISLAND * max(weights) for n in run}
+    least = ISLAND * max(weights, default=0.0)
+    stays = {n for run, weight in zip(runs, weights, strict=True) if weight >= least for n in run}
     return [n in stays for n in range(len(kept))]
 
 

@@ -194,21 +194,25 @@ def _find_end(page: Page, live: Sequence[int], weights: Sequence[float]) -> tupl
     """Where comments or lists of other stories end the page, as a position in `live` or its length, and the rule that says so."""
     clocks = [n for n in page.numbered if page.looks[n].words <= DATE_WORDS and _CLOCK.search(page.lines[n])]
     stamps = [n for n in clocks if _is_stamp(page, n)] if len(clocks) >= STAMPS else []
+    stamped = frozenset(stamps)
+    last = stamps[-STAMPS] if len(stamps) >= STAMPS else -1  # from here on there are too few
     ends = any(rule.kind in ("end", "rest") for rule in filter(None, page.hits))
     if not ends and len(stamps) < STAMPS:
         return len(live), ""
+    heaviest = _heaviest(weights)
     total = sum(weight for weight in weights if weight > 0)
     before = 0.0
     for position, n in enumerate(live):
         rule = page.hits[n]
-        if before >= ENOUGH and (rule is not None or n in stamps):
+        if before >= ENOUGH and (rule is not None or n in stamped):
             enough = before >= END_SHARE * (total - before)
             if rule is not None and rule.kind == "end" and enough:
                 return position, rule.id
             if rule is not None and rule.kind == "rest" and not _opens_prose(page, live, position):
-                if _best(weights[position:]) <= min(ENOUGH, REST_SHARE * before):
+                most = min(ENOUGH, REST_SHARE * before)
+                if heaviest[position] <= most + 1e-6 and _best(weights[position:]) <= most:
                     return position, rule.id
-            elif enough and n in stamps and sum(m >= n for m in stamps) >= STAMPS:
+            elif enough and n in stamped and n <= last:
                 named = not page.looks[live[position - 1]].prose
                 return position - named, "comments"
         if weights[position] > 0:
@@ -224,6 +228,17 @@ def _is_stamp(page: Page, n: int) -> bool:
 def _opens_prose(page: Page, live: Sequence[int], position: int) -> bool:
     """A sentence comes next, so that the line is a subhead of the story ("Up next") and no heading of a list of titles."""
     return position + 1 < len(live) and page.lines[live[position + 1]].rstrip()[-1:] in ".。"
+
+
+def _heaviest(weights: Sequence[float]) -> list[float]:
+    """`_best` of what begins at each position, give or take the rounding of sums: all of them in the time of one."""
+    run = best = 0.0
+    found = []
+    for weight in reversed(weights):
+        run = weight + max(run, 0.0)
+        best = max(best, run)
+        found.append(best)
+    return found[::-1]
 
 
 def _best(weights: Sequence[float]) -> float:

@@ -272,7 +272,7 @@ def anchored(
     known: Links = defaultdict(dict)
     _learn(known, judged)
     standing: dict[str, Standing] = {}
-    groups = components(members, known)
+    groups = _cut_chains(components(members, known), members, known)
     while groups:
         anchors = [best(group, members, known, complete) for group in groups]
         missing = [
@@ -295,8 +295,33 @@ def anchored(
                     rest.append(other)  # copies go together: no rewrite of the anchor is a copy of what is another story
                 else:
                     standing[other] = Standing(anchor, found, reason(members[other], members[anchor], found, copies, members, complete))
-        groups = components(rest, known)
+        groups = _cut_chains(components(rest, known), members, known)
     return standing
+
+
+LONGEST_CHAIN = 1_000
+"""Stories of a component, beyond which it is no story with many copies but a chain that someone made: among 1M stories the largest has some 50."""
+
+
+def _cut_chains(groups: Iterable[list[str]], members: dict[str, Member], known: Links) -> list[list[str]]:
+    """The components, those of more than LONGEST_CHAIN stories cut: each story, the earliest first, with those judged one story with it.
+
+    Else each of its clusters would take a look at all of it, and a judgement on all that are left.
+    """
+    found = []
+    for group in groups:
+        if len(group) <= LONGEST_CHAIN:
+            found.append(group)
+            continue
+        free = dict.fromkeys(sorted(group, key=lambda name: (members[name].published, members[name].text_hash, name)))
+        for name in list(free):
+            if name in free:
+                piece = [other for other in (name, *known[name]) if other in free and (other == name or known[name][other].relation)]
+                for other in piece:
+                    del free[other]
+                if len(piece) > 1:
+                    found.append(sorted(piece))
+    return found
 
 
 def per_source(

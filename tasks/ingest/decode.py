@@ -43,10 +43,12 @@ CONVINCING = (
     0.8  # of the best charset's weight: on texts in 22 languages true declarations reach it, false ones seldom (tests/test_decode.py)
 )
 DETECTION_BYTES = 200_000
+MOST_MIXED = 6_000_000
+"""Bytes of a record that is not UTF-8 throughout: it is read stretch by stretch, at some 4 MB a second."""
 SAMPLE_BYTES = 20_000  # in which nonsense is counted, for each charset that may be
 
 _DECLARED = re.compile(
-    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""", re.IGNORECASE
+    rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?\s*+([\w.:-]{2,40})|<\?xml[^>]{0,100}?encoding\s*+=\s*+["']([\w.:-]{2,40})""", re.IGNORECASE
 )
 _WINDOWS = re.compile(r"(?:windows|win|cp|ms|dos)[-_ ]?(125\d|874|932|949)$")
 _ODD = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
@@ -85,7 +87,7 @@ def decode(data: bytes, *declared: str | None) -> str:
     Valid UTF-8 beyond ASCII goes before any declaration: text in another charset is practically never valid UTF-8.
 
     Raises:
-        NotTextError: the bytes are binary, or hold NUL.
+        NotTextError: the bytes are binary, hold NUL, or are many and in no certain charset.
     """
     if data.startswith(_MARKS):
         return data.decode(next(charset for mark, charset in BOMS if data.startswith(mark)), "replace")
@@ -98,6 +100,8 @@ def decode(data: bytes, *declared: str | None) -> str:
     if text is not None and "\ufffd" not in text and not data.translate(None, _NO_CONTROLS):
         # one sign is looked for 20 times as fast as two
         return _escaped(data, declared) or text if b"~" in data and b"~{" in data else text
+    if text is None and len(data) > MOST_MIXED:
+        raise NotTextError("too_large", f"{len(data):,} bytes that are not UTF-8 throughout; at most {MOST_MIXED:,} of such are read")
     if text is None or b"\x1b$" in data or b"~{" in data:
         text = _escaped(data, declared) or text or _mostly_utf8(data) or _in_charset(data, declared)
     if _is_binary(text) and (text := _wide(data) or "") == "":

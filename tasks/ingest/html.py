@@ -15,9 +15,9 @@ from tasks.ingest.page.choose import MOST_BLOCKS, choose
 from tasks.ingest.page.facts import Facts, declared_body, read_facts
 from tasks.ingest.page.measures import Hints
 from tasks.ingest.page.state import carried_story
-from tasks.ingest.page.trees import flatten, is_feed, parse_page
+from tasks.ingest.page.trees import MOST_CHARACTERS, flatten, is_feed, lean, parse_page, why_huge
 
-__all__ = ["Page", "page_text", "read_page"]
+__all__ = ["MOST_CHARACTERS", "HugeError", "Page", "lean", "page_text", "read_page"]
 
 MOST_ELEMENTS = 30_000
 """Nine times the largest of 196 pages of news; trafilatura takes seconds over more, so that such a page is read without it."""
@@ -29,6 +29,10 @@ FEWEST = 5
 """Fewer words are no story, whatever the page takes them for."""
 SHOWN = 200_000
 """Code points of a page without a story that go to the quarantine."""
+
+
+class HugeError(ValueError):
+    """A page larger than any page of news, and than what is read in bounded time."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,13 @@ def read_page(html: str, focus: str) -> Page:
     Args:
         html: the page; broken, cut and empty ones too.
         focus: balanced, precision or recall: what to favour when it is unclear whether a part of the page belongs to its story.
+
+    Raises:
+        HugeError: without scripts, styles and embedded pictures it is still larger than what is read in bounded time.
     """
+    html = lean(html)
+    if why := why_huge(html):
+        raise HugeError(why)
     tree = None if is_feed(html) else parse_page(html)
     if tree is None:
         return Page("", None, None, None, None, None, None, None)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tasks import dates, language, settings
 from tasks.ingest.decode import NotTextError, declared_charset, decode
-from tasks.ingest.html import page_text, read_page
+from tasks.ingest.html import MOST_CHARACTERS, HugeError, lean, page_text, read_page
 from tasks.schema import INGESTED, conform
 
 _RARE_ENDS = "\r\v\f\u2028\u2029"  # of lines, beside \n
@@ -23,6 +23,9 @@ _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2
 _EDGES = " \t\x1c\x1d\x1e\x1f\u3000\u200b\ufeff"
 _WRAP_WIDTHS = range(50, 101)
 _ROWS = 256  # whose texts are held as Python objects at a time
+MOST_LINES = 10_000  # of a story; a book of half a million characters has fewer
+MOST_VALUES = 2_000_000  # of a record of JSON: each is an object of some 60 bytes
+SHOWN = 200_000  # code points of an unusable record that go to the quarantine; the store has all of it
 
 
 _COPIED = ("story_id", "raw_uri", "raw_sha256", "place", "kind")  # from the store, as they are
@@ -46,7 +49,7 @@ def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -
     parts: dict[str, list[pa.Array[Any]]] = {name: [] for name in _FOUND}
     for batch in table.select(given).to_batches(max_chunksize=_ROWS):
         records = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        rows = [_row(dict(zip(given, record, strict=True)), keys, ingest.html_focus) for record in records]
+        rows = [_row(dict(zip(given, record, strict=True)), keys, ingest) for record in records]
         for name, arrays in parts.items():
             arrays.append(_array([row.get(name) for row in rows], INGESTED.field(name).type))
     columns = {name: table[name] for name in _COPIED}
@@ -55,16 +58,30 @@ def parse(table: pa.Table, ingest: settings.Ingest, states: Mapping[str, str]) -
     return conform(pa.table(columns), INGESTED)
 
 
-def _row(record: Mapping[str, Any], keys: _Keys, focus: str) -> dict[str, Any]:
+def _row(record: Mapping[str, Any], keys: _Keys, ingest: settings.Ingest) -> dict[str, Any]:
     """The columns of a story that are not null, or those that say why there is none."""
     try:
         if record["reason"]:
             raise UnusableError(record["reason"], record["detail"], record["record"].decode("utf-8", "replace"))
-        return {"raw_id": record["stem"]} | _story(record, keys, focus)
+        return {"raw_id": record["stem"]} | _bounded(_story(record, keys, ingest.html_focus), ingest.max_text_characters)
     except (UnusableError, NotTextError) as error:
-        text = paragraphs(getattr(error, "text", "")).replace("\0", "\ufffd")
+        text = paragraphs(getattr(error, "text", "")[:SHOWN]).replace("\0", "\ufffd")
         row = {"raw_id": record["stem"], "stage": "ingest", "reason": error.reason, "detail": str(error), "text": text}
         return row | _own_id(record, dict(keys)["id"]) if record["form"] == "json" else row
+
+
+def _bounded(row: dict[str, Any], most: int) -> dict[str, Any]:
+    """The row of a story that is no longer than a story can be.
+
+    Raises:
+        UnusableError: it is; the time that every later stage takes for one story is bounded by this.
+    """
+    text = row["text"]
+    if len(text) > most:
+        raise UnusableError("too_large", f"{len(text):,} characters of text; at most {most:,} are read (ingest.max_text_characters)", text)
+    if (lines := text.count("\n")) >= MOST_LINES:
+        raise UnusableError("too_large", f"{lines + 1:,} lines of text; no story has more than {MOST_LINES:,}", text)
+    return row
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
@@ -107,15 +124,15 @@ def _wrapped(line: str, following: str, width: int) -> bool:
 
 
 def _unwrap(lines: list[str], width: int) -> list[str]:
-    joined: list[str] = []
+    joined: list[list[str]] = []
     before = ""
     for line in lines:
         if line and before and _wrapped(before, line, width):
-            joined[-1] += " " + line
+            joined[-1].append(line)
         elif line:
-            joined.append(line)
+            joined.append([line])
         before = line
-    return joined
+    return [" ".join(parts) for parts in joined]
 
 
 def _story(record: Mapping[str, Any], keys: _Keys, focus: str) -> dict[str, Any]:
@@ -126,7 +143,10 @@ def _story(record: Mapping[str, Any], keys: _Keys, focus: str) -> dict[str, Any]
     """
     data, url, charset = record["record"], record.get("url"), record.get("charset")  # older store files have neither
     if record["form"] == "html":
-        return _from_page(decode(data, charset, declared_charset(data)), focus, {"url": url})
+        declared = declared_charset(data)
+        # byte for byte, so that what is no text of a long page is gone before its charset is looked for
+        data = lean(data.decode("latin-1")).encode("latin-1") if len(data) > MOST_CHARACTERS else data
+        return _from_page(decode(data, charset, declared), focus, {"url": url})
     if record["form"] == "text":
         text = paragraphs(decode(data, charset))
         if not text:
@@ -136,12 +156,16 @@ def _story(record: Mapping[str, Any], keys: _Keys, focus: str) -> dict[str, Any]
 
 
 def _json_object(data: bytes, charset: str | None) -> dict[str, Any]:
+    if len(data) > MOST_VALUES and data.count(b"[") + data.count(b"{") + (data.count(b'"') - data.count(b'\\"')) // 2 > MOST_VALUES:
+        raise UnusableError("too_large", f"a record of more than {MOST_VALUES:,} values", data[:SHOWN].decode("utf-8", "replace"))
+    text = decode(data, charset)
     try:
-        value = json.loads(decode(data, charset))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise UnusableError("malformed_json", f"not JSON: {error}", data.decode("utf-8", "replace")) from error
+        value = json.loads(text)
+        shown = "" if isinstance(value, dict) else json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError) as error:  # Python reads no number of more than 4,300 digits
+        raise UnusableError("malformed_json", f"not JSON: {error}"[:300], data[:SHOWN].decode("utf-8", "replace")) from error
     if not isinstance(value, dict):
-        raise UnusableError("wrong_type", f"a record must be a JSON object, this is {_kind(value)}", json.dumps(value, ensure_ascii=False))
+        raise UnusableError("wrong_type", f"a record must be a JSON object, this is {_kind(value)}", shown)
     return value
 
 
@@ -186,6 +210,8 @@ def _from_page(html: str, focus: str, known: dict[str, Any]) -> dict[str, Any]:
         page = read_page(html, focus)
         text = paragraphs(page.text)
         shown = "" if text else page_text(html)
+    except HugeError as error:
+        raise UnusableError("too_large", str(error), html[:SHOWN]) from error
     except Exception as error:  # a page that breaks the extractor must not stop the others
         raise UnusableError("page_failed", f"{error.__class__.__name__}: {error}"[:300], html) from error
     if not text:

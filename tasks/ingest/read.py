@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import io
 import json
+import os
 import shutil
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,6 +31,12 @@ ZSTD_STEP = 1024  # bytes unpacked at a time: 33 MB at the worst
 DICTIONARY_FRAME = (0x184D2A5D).to_bytes(4, "little")
 MOST_DICTIONARY = 1 << 24  # bytes
 MOST_NESTED = 200  # no story needs more levels of JSON; Python's own parser ends near 1,000
+MOST_UNPACKED = 1 << 30  # bytes that any file may unpack to
+MOST_RATIO = 200  # and beyond that, so many times its own size: text packs 3 to 20 times, logs and repeated pages up to 100
+MOST_COLUMNS = 10_000  # of a table; pyarrow holds some KB for each
+MOST_CELLS = 1_000_000  # of a row of CSV
+MOST_VALUES = 2_000_000  # of a record of JSON: each is an object of some 60 bytes
+BATCH_ROWS, BATCH_BYTES = 256, 1 << 28  # of a Parquet file that are held as Python objects at a time
 
 
 class Source:
@@ -50,10 +59,10 @@ class Source:
         import zstandard
 
         try:
-            with io.FileIO(self.file.path) as raw:
+            with io.FileIO(self.file.path, opener=_regular) as raw:
                 passing = _Hashed(raw)
                 try:
-                    yield _unpacked(io.BufferedReader(cast(Any, passing), BUFFER_BYTES), self.file.packing)
+                    yield _unpacked(io.BufferedReader(cast(Any, passing), BUFFER_BYTES), self.file.packing, passing)
                 finally:
                     self.sha256 = passing.sha256()
         except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
@@ -68,7 +77,11 @@ def records(source: Source, max_bytes: int) -> Iterator[Record]:
     try:
         if source.file.fault:
             raise UnreadableError(*source.file.fault)
+        held, most = 0, max(MOST_UNPACKED, MOST_RATIO * source.file.size)
         for record in _READERS[source.file.format](source, max_bytes):
+            held += len(record.data)
+            if held > most:
+                raise UnreadableError("too_large", f"the records hold more than {most:,} bytes: {_BOMB}")
             count += record.kind != "skipped"
             yield record
         if not count:
@@ -80,11 +93,27 @@ def records(source: Source, max_bytes: int) -> Iterator[Record]:
         yield Record(rest, "none", b"", None, "file", error.reason, str(error))
 
 
+_BOMB = f"more than 1 GB and {MOST_RATIO} times the size of the file is no text but a decompression bomb"
+
+
+def _regular(path: str, flags: int) -> int:
+    """Opens a file that is one: the opening of a FIFO would wait for ever, and a device has no end.
+
+    Raises:
+        OSError: it is something else by now, or cannot be opened.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return descriptor
+
+
 class _Hashed(io.RawIOBase):
-    """The bytes of a file, hashed as they are read."""
+    """The bytes of a file, hashed as they are read. `size`: how many so far."""
 
     def __init__(self, raw: io.FileIO) -> None:
-        self._raw, self._digest = raw, hashlib.sha256()
+        self._raw, self._digest, self.size = raw, hashlib.sha256(), 0
 
     def readable(self) -> bool:
         return True
@@ -92,6 +121,7 @@ class _Hashed(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         size = self._raw.readinto(buffer)
         self._digest.update(memoryview(buffer)[:size])
+        self.size += size
         return size
 
     def sha256(self) -> str | None:
@@ -104,19 +134,51 @@ class _Hashed(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-def _unpacked(packed: io.BufferedReader, packing: str) -> BinaryIO:
+def _unpacked(packed: io.BufferedReader, packing: str, passing: _Hashed) -> BinaryIO:
     if packing == ".gz":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=packed))  # buffers by itself: one more buffer loses the last good lines
+        # buffers by itself: one more buffer loses the last good lines
+        return cast(BinaryIO, _Unzip(fileobj=packed, passing=passing))
     if packing == ".zst":
-        return cast(BinaryIO, io.BufferedReader(cast(Any, _Unzstd(packed))))
+        return cast(BinaryIO, io.BufferedReader(cast(Any, _Unzstd(packed, passing))))
     return packed
+
+
+class _Unzip(gzip.GzipFile):
+    """The unpacked bytes of gzip members, as long as they are no bomb."""
+
+    def __init__(self, fileobj: io.BufferedReader, passing: _Hashed) -> None:
+        super().__init__(fileobj=fileobj)
+        self._passing, self._given = passing, 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._weighed(super().read(size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._weighed(super().read1(size))
+
+    def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]  # None is as good as -1
+        return self._weighed(super().readline(-1 if size is None else size))
+
+    def _weighed(self, data: bytes) -> bytes:
+        self._given += len(data)
+        _refuse_bomb(self._given, self._passing.size)
+        return data
+
+
+def _refuse_bomb(unpacked: int, packed: int) -> None:
+    if unpacked > MOST_UNPACKED and unpacked > MOST_RATIO * packed:
+        raise UnreadableError("too_large", f"{packed:,} bytes unpack to more than {unpacked:,}: {_BOMB}")
 
 
 class _Unzstd(io.RawIOBase):
     """The unpacked bytes of zstd frames. (zstandard's own stream_reader does not notice when the last frame is cut off.)"""
 
-    def __init__(self, raw: io.BufferedReader) -> None:
-        self._raw, self._dictionary = raw, _dictionary(raw)
+    def __init__(self, raw: io.BufferedReader, passing: _Hashed) -> None:
+        import zstandard
+
+        self._raw = raw
+        self._unpackers = zstandard.ZstdDecompressor(dict_data=_dictionary(raw))
+        self._passing, self._given = passing, 0
         self._frame, self._packed, self._rest = self._unpacker(), b"", memoryview(b"")
         self._within = False
 
@@ -131,6 +193,8 @@ class _Unzstd(io.RawIOBase):
                     raise EOFError("the file ends inside a frame")
                 return 0
             self._rest = memoryview(self._frame.decompress(self._packed))
+            self._given += len(self._rest)
+            _refuse_bomb(self._given, self._passing.size)
             self._within, self._packed = not self._frame.eof, self._frame.unused_data
             if self._frame.eof:
                 self._frame = self._unpacker()
@@ -139,9 +203,7 @@ class _Unzstd(io.RawIOBase):
         return size
 
     def _unpacker(self) -> zstandard.ZstdDecompressionObj:
-        import zstandard
-
-        return zstandard.ZstdDecompressor(dict_data=self._dictionary).decompressobj()
+        return self._unpackers.decompressobj()
 
 
 def _dictionary(raw: io.BufferedReader) -> zstandard.ZstdCompressionDict | None:
@@ -235,7 +297,7 @@ def _json(source: Source, max_bytes: int) -> Iterator[Record]:
                 metered.spent = 0
                 place = f"record {number}" if listed or number else "file"
                 yield whole(place, "json", json.dumps(value).encode())
-        except (ijson.JSONError, UnicodeDecodeError) as error:
+        except (ijson.JSONError, ValueError, OverflowError) as error:  # Python reads no number of more than 4,300 digits
             raise UnreadableError("malformed_json", f"not JSON from here on: {error}"[:300]) from error
 
 
@@ -246,7 +308,7 @@ def _values(source: _Metered) -> Iterator[tuple[bool, Any]]:
     """
     import ijson
 
-    depth = base = 0
+    depth = base = values = 0
     builder = None
     for event, value in ijson.basic_parse(source, use_float=True, multiple_values=True):
         if builder is None and depth == 0:
@@ -257,11 +319,14 @@ def _values(source: _Metered) -> Iterator[tuple[bool, Any]]:
         builder = builder or ijson.ObjectBuilder()
         builder.event(event, value)
         depth += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
+        values += 1
         if depth > MOST_NESTED:
             raise UnreadableError("malformed_json", f"nested more than {MOST_NESTED} deep")
+        if values > MOST_VALUES:
+            raise UnreadableError("too_large", f"a record of more than {MOST_VALUES:,} values")
         if depth == base:
             yield bool(base), builder.value
-            builder = None
+            builder, values = None, 0
 
 
 class _Metered:
@@ -299,17 +364,28 @@ def _csv(source: Source, max_bytes: int) -> Iterator[Record]:
         if not first.strip():
             return
         delimiter = max(",;\t|", key=first.count)
-        header = cells(next(csv.reader([first], delimiter=delimiter)))
-        rows = csv.reader(text, delimiter=delimiter)
+        if first.count(delimiter) >= MOST_COLUMNS:
+            raise UnreadableError("too_large", f"a header of more than {MOST_COLUMNS:,} columns")
+        try:
+            header = cells(next(csv.reader([first], delimiter=delimiter)))
+        except NotTextError as error:
+            raise UnreadableError(error.reason, f"the header: {error}") from error
+        except csv.Error as error:
+            raise UnreadableError("malformed_row", f"the header: {error}") from error
+        lines = _CsvLines(text, max_bytes, delimiter)
+        rows = csv.reader(lines, delimiter=delimiter)
         number = 0
         while True:
             number += 1
+            lines.spent, lines.head, lines.fault = 0, "", None
             try:
                 row = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Record(f"row {number}", "none", b"", None, "record", "malformed_row", str(error))
+                why = lines.fault or ("malformed_row", str(error))
+                data = lines.head.encode("utf-8" if wide else "latin-1", "replace")
+                yield Record(f"row {number}", "text", data, hashlib.sha256(data).hexdigest(), "record", *why)
                 continue
             if not row:
                 continue
@@ -323,6 +399,38 @@ def _csv(source: Source, max_bytes: int) -> Iterator[Record]:
                 yield Record(f"row {number}", "text", data[:HEAD_BYTES], digest, "record", error.reason, str(error))
 
 
+class _CsvLines:
+    """Lines of a CSV file for its reader, none longer than a record may be; a row that would be is an error and its lines are passed over.
+
+    `spent`: characters since this was set to 0; `head`: how they begin; `fault`: reason and detail of a row that is refused.
+    """
+
+    def __init__(self, text: io.TextIOWrapper, most: int, delimiter: str) -> None:
+        self._text, self._most, self._delimiter = text, most, delimiter
+        self.spent, self.head = 0, ""
+        self.fault: tuple[str, str] | None = None
+
+    def __iter__(self) -> _CsvLines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self._most + 1)
+        if not line:
+            raise StopIteration
+        self.spent += len(line)
+        self.head = self.head or line[:HEAD_BYTES]
+        if self.spent > self._most or line.count(self._delimiter) > MOST_CELLS:
+            while len(line) > self._most and not line.endswith("\n"):  # the rest of this line
+                rest = self._text.readline(1 << 20)
+                self.spent += len(rest)
+                line = "" if rest.endswith("\n") or not rest else line
+            self.fault = ("too_large", f"{self.spent:,} bytes; at most {self._most:,} are read (ingest.max_record_bytes)")
+            if self.spent <= self._most:
+                self.fault = ("malformed_row", f"more than {MOST_CELLS:,} cells")
+            raise csv.Error(self.fault[1])
+        return line
+
+
 def _parquet(source: Source, max_bytes: int) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -331,17 +439,53 @@ def _parquet(source: Source, max_bytes: int) -> Iterator[Record]:
     with source.opened() as stream, _seekable(source, stream) as file:
         try:
             number = 0
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=256):
+            table = pq.ParquetFile(file, buffer_size=BUFFER_BYTES)
+            for batch in table.iter_batches(batch_size=_batch_rows(table.metadata, source.file.size)):
                 names = batch.schema.names
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                for row in zip(*map(_cells, batch.columns), strict=True):
                     data = encode(dict(zip(names, row, strict=True))).encode()
                     if len(data) > max_bytes:
                         yield too_large(f"row {number}", data, io.BytesIO(), max_bytes, to_line_end=False)
                     else:
                         yield whole(f"row {number}", "json", data)
                     number += 1
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # ValueError: names and values that are not UTF-8, or no dates
             raise UnreadableError("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
+
+
+def _cells(column: Any) -> list[Any]:
+    """The values of a column; of a column of texts that are not all UTF-8 their bytes."""
+    import pyarrow as pa
+
+    try:
+        return cast(list[Any], column.to_pylist())
+    except UnicodeDecodeError:
+        if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+            raise
+        return cast(list[Any], column.cast(pa.large_binary()).to_pylist())
+
+
+def _batch_rows(metadata: Any, size: int) -> int:
+    """How many rows to hold at a time: fewer where one long value may stand in each of them and in the file only once (a dictionary).
+
+    Raises:
+        UnreadableError: the table has columns without end, or its footer says that it unpacks to a bomb.
+    """
+    if metadata.num_columns > MOST_COLUMNS:
+        raise UnreadableError("too_large", f"{metadata.num_columns:,} columns; at most {MOST_COLUMNS:,} are read")
+    longest = 1
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for number in range(metadata.num_columns):
+            column = row_group.column(number)
+            unpacked, packed = column.total_uncompressed_size, max(1, column.total_compressed_size)
+            if unpacked > max(MOST_UNPACKED, MOST_RATIO * size):
+                raise UnreadableError("too_large", f"a column of {size:,} bytes unpacks to {unpacked:,}: {_BOMB}")
+            if column.has_dictionary_page and column.dictionary_page_offset:
+                # what the dictionary may unpack to; writers end it at 1 MB, or after the value that goes beyond
+                page = max(0, column.data_page_offset - column.dictionary_page_offset)
+                longest = max(longest, min(unpacked, 4 * page * max(1, unpacked // packed)))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // longest))
 
 
 def _seekable(source: Source, stream: BinaryIO) -> IO[bytes]:

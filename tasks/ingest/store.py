@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
 def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[str, Any], set[int]]:
     """The file's records into the shards; its row of the ledger, and the numbers of the shards that hold it."""
     source = Source(file)
-    equal: dict[str | None, int] = {}
+    equal = _Equals()
     held: set[int] = set()
     skipped: dict[str, int] = {}
     number = 0
@@ -54,8 +55,7 @@ def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[s
             continue
         is_file = record.kind == "file"
         sha256 = record.sha256 or (source.sha256 if is_file else None)
-        count = equal.get(sha256, 0)
-        equal[sha256] = count + 1
+        count = equal.before(sha256 or "0")
         row = (
             story_id(file.uri, f"file {sha256}" if is_file else sha256, count),
             file.uri,
@@ -89,6 +89,45 @@ def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[s
 def story_id(raw_uri: str, sha256: str | None, count: int) -> str:
     """32 hex digits: BLAKE2b-128 of the record's place of origin, its bytes (by their hash) and its count among equals."""
     return hashlib.blake2b(f"{raw_uri}\0{sha256}\0{count}".encode(), digest_size=16).hexdigest()
+
+
+class _Equals:
+    """How often each hash came before, in 8 bytes for each that came once: a file may hold ten million records.
+
+    Hashes are told apart by their first 60 bits; where two agree in these the second counts as equal, which changes its id and no more.
+    """
+
+    def __init__(self) -> None:
+        self._table = array("Q", bytes(8 << 10))
+        self._held = 0
+        self._again: dict[int, int] = {}
+
+    def before(self, sha256: str) -> int:
+        """The count of equal ones so far; this one is then one of them."""
+        key = int(sha256[:15], 16) or 1  # 0 is a free place
+        if self._put(key):
+            return 0
+        count = self._again.get(key, 0) + 1
+        self._again[key] = count
+        return count
+
+    def _put(self, key: int) -> bool:
+        """False when the key is there."""
+        if 4 * self._held >= 3 * len(self._table):
+            held, self._held = self._table, 0
+            self._table = array("Q", bytes(16 * len(held)))
+            for one in held:
+                if one:
+                    self._put(one)
+        table, mask = self._table, len(self._table) - 1
+        at = key & mask
+        while table[at]:
+            if table[at] == key:
+                return False
+            at = (at + 1) & mask
+        table[at] = key
+        self._held += 1
+        return True
 
 
 class _Shards:

@@ -24,6 +24,7 @@ _PAGES = {"text/html": "html", "application/xhtml+xml": "html"}
 _DOCUMENTS = _PAGES | {"text/plain": "text"}  # of resource and conversion records: what an archivist put in, or took out of pages
 _MEDIA = frozenset({"application", "audio", "font", "image", "text", "video"})
 _CONTENT_TYPE = re.compile(r"""\s*([\w.+-]+/[\w.+-]+)?(?:.{0,200}?\bcharset\s*=\s*["']?([\w.:-]{1,40}))?""", re.IGNORECASE | re.DOTALL)
+MOST_CHUNKS = 1_000_000  # of a page; servers send some KB in each
 _CHUNK = re.compile(rb"\s{0,4}([0-9A-Fa-f]{1,8})[ \t]{0,9}(?:;[^\n]{0,1000})?\r?\n")
 
 
@@ -106,9 +107,15 @@ def _payload(found: WarcRecord, place: str, form: str, url: str | None, charset:
 
 
 def unchunked(data: bytes) -> bytes:
-    """The chunks of a body joined (RFC 9112, 7.1); a body that is in no chunks, as many crawlers store it, is left as it is."""
-    parts, at = [], 0
+    """The chunks of a body joined (RFC 9112, 7.1); a body that is in no chunks, as many crawlers store it, is left as it is.
+
+    Raises:
+        _PackedError: it has more than MOST_CHUNKS.
+    """
+    parts, at = list[bytes](), 0
     while (head := _CHUNK.match(data, at)) and (size := int(head[1], 16)):
+        if len(parts) == MOST_CHUNKS:
+            raise _PackedError("damaged_payload", f"more than {MOST_CHUNKS:,} chunks")
         parts.append(data[head.end() : head.end() + size])
         at = head.end() + size
     return b"".join(parts) + (b"" if head else data[at:])

@@ -10,18 +10,24 @@ from tasks.kernels.evidence import RUN, Runs
 from tasks.kernels.terms import Hashes
 
 
+EFFORT = 100
+"""An ordinary story takes 1 to 3."""
+
+
 @compiled
 def shared(left: Hashes, right: Hashes, runs_left: Runs, runs_right: Runs) -> npt.NDArray[np.int64]:
     """All stretches of at least RUN equal terms: int64[passages, 3] of begin in left, begin in right, length; none within another.
 
     Args:
-        left, right: terms of the two texts; runs_left, runs_right: `reading.run_hashes` of them, RUN terms each.
+        left, right: terms of the two texts, of which each is compared EFFORT times at most (a text that repeats itself all through
+            would take the square of its length); runs_left, runs_right: `reading.run_hashes` of them, RUN terms each.
     """
     order_left, order_right = np.argsort(runs_left, kind="mergesort"), np.argsort(runs_right, kind="mergesort")
     found = np.empty((len(left) + len(right), 3), np.int64)
-    count = 0
+    count = spent = 0
+    most = EFFORT * (len(left) + len(right))
     i = j = 0
-    while i < len(left) and j < len(right):
+    while i < len(left) and j < len(right) and spent < most:
         x, y = runs_left[order_left[i]], runs_right[order_right[j]]
         if x == 0 or x < y:
             i += 1
@@ -39,10 +45,15 @@ def shared(left: Hashes, right: Hashes, runs_left: Runs, runs_right: Runs) -> np
                     length = 0
                     while p + length < len(left) and q + length < len(right) and left[p + length] == right[q + length]:
                         length += 1
+                    spent += length
+                    if spent >= most:
+                        break
                     if length >= RUN and count < len(found):
                         found[count, 0], found[count, 1], found[count, 2] = p, q, length
                         count += 1
                 i += 1
+                if spent >= most:
+                    break
             j = to
     return found[:count].copy()
 

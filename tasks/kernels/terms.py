@@ -21,6 +21,12 @@ BREAK, LETTER, DIGIT, CHARACTER, SKIPPED = 0, 1, 2, 3, 4
 # what a term is
 WORD, NUMBER, NUMERAL, SINGLE = 0, 1, 2, 3
 
+# scripts whose letters look like those of another: their first and last code points; of Latin the letters of ASCII count
+LATIN, GREEK, CYRILLIC = 0, 1, 2
+GREEK_FIRST, CYRILLIC_FIRST, CYRILLIC_LAST = 0x370, 0x400, 0x52F
+MASKED = 3
+"""So many words of letters of two scripts show that a text is written so on purpose; then words all of lookalikes are read as well."""
+
 FNV_OFFSET = 0xCBF29CE484222325
 FNV_PRIME = 0x100000001B3
 BASE = 0x9E3779B97F4A7C15
@@ -34,7 +40,9 @@ CROWDED = 64
 
 
 @compiled
-def tokenise(data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uint32]) -> tuple[Hashes, Bytes, Starts, Starts, Starts]:
+def tokenise(
+    data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uint32], alike: npt.NDArray[np.uint32]
+) -> tuple[Hashes, Bytes, Starts, Starts, Starts, npt.NDArray[np.bool_]]:
     """The terms of every text.
 
     Args:
@@ -42,11 +50,14 @@ def tokenise(data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uin
         offsets: int64[n + 1], text i is data[offsets[i]:offsets[i + 1]].
         kind: uint8[0x110000], class of each code point (BREAK, LETTER, DIGIT, CHARACTER, SKIPPED); ASCII has only the first three.
         fold: uint32[0x110000], the code point each one is compared as.
+        alike: uint32[3, CYRILLIC_LAST + 1], for each script (LATIN, GREEK, CYRILLIC) the letter of it that a letter of another
+            looks like, 0 where none is.
 
     Returns:
         hashes uint64[m], kinds uint8[m] (WORD; NUMBER has three digits or more and is no year; NUMERAL is another
         number; SINGLE is one character of a script without spaces), the byte each term begins and ends at within
-        its text (int64[m] each), and int64[n + 1]: the terms of text i are [rows[i], rows[i + 1]).
+        its text (int64[m] each), int64[n + 1]: the terms of text i are [rows[i], rows[i + 1]), and bool[n]: the text is disguised, in
+        letters of another script or in characters without width.
     """
     texts = len(offsets) - 1
     room = (offsets[texts] - offsets[0]) // 2 + texts + 1
@@ -55,10 +66,15 @@ def tokenise(data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uin
     edges = np.empty(2 * room, np.int64)
     rows = np.empty(texts + 1, np.int64)
     rows[0] = 0
+    disguised = np.zeros(texts, np.bool_)
     count = np.int64(0)
     for text in range(texts):
         story = data[offsets[text] : offsets[text + 1]]
-        found = _cut(story, kind, fold, hashes[count:], kinds[count:], edges[2 * count :])
+        found, mixed, skipped = _cut(story, kind, fold, hashes[count:], kinds[count:], edges[2 * count :])
+        disguised[text] = skipped > 2 * found
+        if mixed:
+            masked = _unmask(story, edges[2 * count : 2 * (count + found)], kind, fold, alike, hashes[count:])
+            disguised[text] |= masked >= MASKED
         for i in range(count, count + found):
             hashes[i] = fmix64(hashes[i])
         for i in range(count, count + found):
@@ -66,12 +82,16 @@ def tokenise(data: Bytes, offsets: Starts, kind: Bytes, fold: npt.NDArray[np.uin
                 kinds[i] = _number_or_numeral(story, edges[2 * i], edges[2 * i + 1], kind, fold)
         count += found
         rows[text + 1] = count
-    return hashes[:count].copy(), kinds[:count].copy(), edges[: 2 * count : 2].copy(), edges[1 : 2 * count : 2].copy(), rows
+    return hashes[:count].copy(), kinds[:count].copy(), edges[: 2 * count : 2].copy(), edges[1 : 2 * count : 2].copy(), rows, disguised
 
 
 @compiled
-def _cut(text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes, kinds: Bytes, edges: Starts) -> np.int64:
+def _cut(
+    text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes, kinds: Bytes, edges: Starts
+) -> tuple[np.int64, np.bool_, np.int64]:
     """Writes the terms of one text to the arrays and gives their count; hashes lack fmix64, terms with a digit are NUMBER.
+
+    And how many characters without width there are. True: words may have letters of two scripts, as a Greek or Cyrillic one stands beside one of ASCII, or characters without width do.
 
     Where words end cannot be predicted, and a branch guessed wrong costs more than hashing a word. So every character writes
     what would be true if a term began or ended at it, and what is written counts only when `edge` moves on.
@@ -85,6 +105,8 @@ def _cut(text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes,
     at, stop = np.uint64(0), np.uint64(len(text))
     edge = np.uint64(0)  # even outside words, odd in them
     value = offset  # of the word so far
+    foreign = beside = False
+    skipped = 0
     while at < stop:
         here = at
         if text[at] < 0x80:
@@ -94,7 +116,11 @@ def _cut(text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes,
         else:
             point, at = decode(text, at)
             what = kind[point]
+            if GREEK_FIRST <= point <= CYRILLIC_LAST:
+                foreign = True
+                beside |= (here > 0 and _is_ascii_letter(text[here - one])) or (at < stop and _is_ascii_letter(text[at]))
             if what == SKIPPED:
+                skipped += 1
                 continue
             if what == CHARACTER:
                 hashes[edge >> one] = value
@@ -116,7 +142,65 @@ def _cut(text: Bytes, kind: Bytes, fold: npt.NDArray[np.uint32], hashes: Hashes,
         value = (value ^ np.uint64(fold[point])) * (prime & (np.uint64(0) - word)) + (offset & (word - one))  # a break: the offset
     hashes[edge >> one] = value
     edges[edge] = stop
-    return np.int64((edge + one) >> one)
+    return np.int64((edge + one) >> one), np.bool_(beside or (foreign and skipped > 0)), np.int64(skipped)
+
+
+@compiled
+def _is_ascii_letter(byte: np.uint8) -> bool:
+    return np.uint8((byte | np.uint8(0x20)) - np.uint8(97)) < 26
+
+
+@compiled
+def script_of(point: int) -> int:
+    """LATIN, GREEK or CYRILLIC for the letters that may look like those of another script, else -1."""
+    if point < 0x80:
+        return LATIN if 97 <= (point | 0x20) <= 122 else -1
+    if point < GREEK_FIRST or point > CYRILLIC_LAST:
+        return -1
+    return GREEK if point < CYRILLIC_FIRST else CYRILLIC
+
+
+@compiled
+def _unmask(text: Bytes, edges: Starts, kind: Bytes, fold: npt.NDArray[np.uint32], alike: npt.NDArray[np.uint32], hashes: Hashes) -> int:
+    """Hashes words of two scripts as if all their letters were of the script that most of the text is in, where they look so.
+
+    How many words are of two scripts. A copy whose letters are replaced by such that look the same (Unicode Technical Standard 39, confusables) has the terms of the original.
+    """
+    counts = np.zeros(3, np.int64)
+    for term in range(len(edges) // 2):
+        at, stop = np.uint64(edges[2 * term]), np.uint64(edges[2 * term + 1])
+        while at < stop:
+            point, at = decode(text, at)
+            script = script_of(np.int64(point))
+            if script >= 0:
+                counts[script] += 1
+    main = np.argmax(counts)
+    masked = 0
+    for only_mixed in (True, False):
+        if not only_mixed and masked < MASKED:
+            break
+        for term in range(len(edges) // 2):
+            own = other = False
+            readable = True
+            at, stop = np.uint64(edges[2 * term]), np.uint64(edges[2 * term + 1])
+            value = np.uint64(FNV_OFFSET)
+            while at < stop:
+                point, at = decode(text, at)
+                if kind[point] == SKIPPED:
+                    continue
+                script = script_of(np.int64(point))
+                letter = fold[point]
+                if script == main:
+                    own = True
+                elif script >= 0:
+                    other = True
+                    letter = alike[main, point]
+                    readable = readable and letter != 0
+                value = (value ^ np.uint64(letter)) * np.uint64(FNV_PRIME)
+            if other and readable and own == only_mixed:
+                hashes[term] = value
+                masked += only_mixed
+    return masked
 
 
 @compiled

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import accumulate, groupby
@@ -52,9 +53,31 @@ _CHARSET = re.compile(
 _EXAMPLES = 3
 _MOST_ROUNDS = 6
 _IN_DOUBT = 2.0  # plausibility that ftfy's reading must have before ours: ours has passed the language check (but ftfy knows lost bytes)
+MOST_BROKEN = 100_000  # characters of broken lines of one field that are mended, as often as they are read again
+MOST_IN_VAIN = 15_000  # characters of one field in which chains are looked for and not found
+GIVEN_UP = "left as it is from here on: too much is broken"
+NO_CHAINS = "no chains looked for from here on: too many were looked for in vain"
 _MOST_TOKENS = 600  # beyond, a line's edits are not told apart: the comparison is quadratic
 
 Edit = dict[str, Any]
+
+
+@dataclass
+class Effort:
+    """What may still be spent on one field of a story, so that none takes longer than its length warrants: characters, see MOST_...
+
+    notes: what was given up, in words, by the place from which on it was.
+    """
+
+    broken: int = MOST_BROKEN
+    vain: int = MOST_IN_VAIN
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def edits(self, name: str) -> list[Edit]:
+        """The notes as edits that change nothing."""
+        return [
+            {"step": 0, "field": name, "start": at, "end": at, "before": "", "after": "", "fix": note} for note, at in self.notes.items()
+        ]
 
 
 def repair(table: pa.Table, knobs: settings.Repair) -> pa.Table:
@@ -88,15 +111,17 @@ def _repair_all(
         pieces: list[bytes | memoryview] = []
         config = _config(knobs, tags=b"<" in bytes(held[at:end]))
         edits: list[Edit] = []
+        effort = Effort()
         for _, begin, stop, before in of_text:
             line = str(held[begin:stop], "utf-8")
-            mended, fix = _repair_line(line, config, knobs)
+            mended, fix = _repair_line(line, before, config, knobs, effort)
             if mended != line:
                 edits += _edits(line, mended, before, field, fix)
                 pieces += [held[at:begin], mended.encode()]
                 at = stop
+        if edits or effort.notes:
+            repairs.setdefault(row, []).extend(_in_order(edits, effort.edits(field)))
         if edits:
-            repairs.setdefault(row, []).extend(edits)
             yield row, b"".join([*pieces, held[at:end]]).decode()
 
 
@@ -133,14 +158,19 @@ def repair_text(text: str, field: str, knobs: settings.Repair) -> tuple[str, lis
     if (_PLAIN if knobs.uncurl_quotes else _WELL_SET).fullmatch(text):
         return text, []
     config = _config(knobs, tags="<" in text)
-    lines, edits, start = [], [], 0
+    lines, edits, start = [], list[Edit](), 0
+    effort = Effort()
     for line in text.split("\n"):
-        mended, fix = _repair_line(line, config, knobs)
+        mended, fix = _repair_line(line, start, config, knobs, effort)
         if mended != line:
             edits += _edits(line, mended, start, field, fix)
         lines.append(mended)
         start += len(line) + 1
-    return "\n".join(lines), edits
+    return "\n".join(lines), _in_order(edits, effort.edits(field))
+
+
+def _in_order(edits: list[Edit], notes: list[Edit]) -> list[Edit]:
+    return sorted([*edits, *notes], key=itemgetter("start")) if notes else edits
 
 
 def apply(text: str, repairs: Iterable[Mapping[str, Any]], field: str = "text") -> str:
@@ -168,27 +198,34 @@ def _config(knobs: settings.Repair, tags: bool) -> TextFixerConfig:
     )
 
 
-def _repair_line(line: str, config: TextFixerConfig, knobs: settings.Repair) -> tuple[str, str]:
-    """The mended line and what was done, in words; a line that never comes to rest is left alone."""
+def _repair_line(line: str, start: int, config: TextFixerConfig, knobs: settings.Repair, effort: Effort) -> tuple[str, str]:
+    """The mended line and what was done, in words; a line that never comes to rest is left alone. `start`: its place in the field."""
     now, fixes = line, list[str]()
     for _ in range(_MOST_ROUNDS):
         if _unchanged(now, config, knobs):
             return now, ", ".join(fixes)
-        mended, steps = _round(now, config, knobs)
+        if len(now) > effort.broken:
+            effort.notes.setdefault(GIVEN_UP, start)
+            return line, ""
+        effort.broken -= len(now)
+        mended, steps = _round(now, start, config, knobs, effort)
         if mended == now:
             return now, ", ".join(fixes)
         now, fixes = mended, [*fixes, *steps]
     return line, ""
 
 
-def _round(line: str, config: TextFixerConfig, knobs: settings.Repair) -> tuple[str, list[str]]:
+def _round(line: str, start: int, config: TextFixerConfig, knobs: settings.Repair, effort: Effort) -> tuple[str, list[str]]:
     """What ftfy makes of the line, or our chains where that is more plausible; then without stray invisible characters."""
     if _is_about_charsets(line):
         mended, steps = _ftfy(line, config._replace(fix_encoding=False))
     else:
         mended, steps = _ftfy(line, config)
-        if knobs.chains:
-            ours, readings = chains.mend(line)
+        if knobs.chains and suspect().search(line):
+            if effort.vain <= 0:
+                effort.notes.setdefault(NO_CHAINS, start)
+            ours, readings, vain = chains.mend(line) if effort.vain > 0 else (line, [], 0)
+            effort.vain -= vain
             if readings:
                 ours, more = _ftfy(ours, config)
                 if plausibility(mended) <= plausibility(ours) + (0.0 if "\ufffd" in ours else _IN_DOUBT):

@@ -53,16 +53,16 @@ class Reading:
         return [a + b - c - d for a, b, c, d in zip(self.worth, self.clues, before.worth, before.clues, strict=True)]
 
 
-def mend(line: str) -> tuple[str, list[str]]:
-    """The line without mojibake, and the readings that led there, in words.
+def mend(line: str) -> tuple[str, list[str], int]:
+    """The line without mojibake, the readings that led there, in words, and the characters in which chains were looked for in vain.
 
     A long line is mended window by window, and only so many windows are searched in vain, so that no line takes longer than
     its length warrants.
 
     >>> mend("Die B\u0413\u0458rger warten")
-    ('Die B\u00fcrger warten', ['read cp1251 as utf-8'])
+    ('Die B\u00fcrger warten', ['read cp1251 as utf-8'], 0)
     """
-    windows, fixes, failures = [], dict[str, None](), 0
+    windows, fixes, failures, vain = [], dict[str, None](), 0, 0
     for window in _windows(line):
         mended = window
         for _ in range(MOST_STEPS):
@@ -71,11 +71,12 @@ def mend(line: str) -> tuple[str, list[str]]:
             found, steps = _once(mended)
             if found == mended:
                 failures += 1
+                vain += len(mended) if mended == window else 0
                 break
             mended = found
             fixes.update(dict.fromkeys(steps))
         windows.append(mended)
-    return " ".join(windows), list(fixes)
+    return " ".join(windows), list(fixes), vain
 
 
 def _windows(line: str) -> list[str]:

@@ -25,7 +25,7 @@ def passages(texts: tuple[str, str], words: Words, left: int, right: int, most: 
     data = [text.encode("utf-8", "surrogatepass") for text in texts]
     out: list[tuple[str, str]] = []
     while len(out) < most and len(found):
-        begin, start, length = min(found.tolist(), key=lambda stretch: (-stretch[2], stretch[0], stretch[1]))
+        begin, start, length = found[np.lexsort((found[:, 1], found[:, 0], -found[:, 2]))[0]].tolist()
         written = []
         for side, (span, first) in enumerate(zip(spans, (begin, start), strict=True)):
             begins, ends = words.begins[span], words.ends[span]

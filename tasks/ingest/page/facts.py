@@ -50,7 +50,7 @@ AGENCIES = frozenset(
 OTHERS = frozenset(["liveBlogUpdate", "itemListElement", "comment", "mentions", "citation", "review", "relatedLink"])
 """What lies under these names is about other texts, or about a part of this one."""
 _BY = re.compile(r"^\s*(?:by|von|par|por|di|da|door|av|af|texto?|text|autor(?:in)?|author)\b[\s:]+", re.IGNORECASE)
-_AND = re.compile(r"\s*(?:,|;|\||/|•|\band\b|\bund\b|\bet\b|\by\b|\be\b(?=\s\w{2})|\boch\b|\bog\b|\ben\b|&)\s*", re.IGNORECASE)
+_AND = re.compile(r"(?<!\s)\s*(?:,|;|\||/|•|\band\b|\bund\b|\bet\b|\by\b|\be\b(?=\s\w{2})|\boch\b|\bog\b|\ben\b|&)\s*", re.IGNORECASE)
 _DATED = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
 # no part of these gives back what it took, so that broken data costs no more time than its length
 _STRING = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
@@ -59,7 +59,7 @@ _NOISE = re.compile(
     re.DOTALL,
 )
 _MARKUP = re.compile(r"<[^>]{1,200}>")
-_TITLE_PARTS = re.compile(r"\s+[-–—|•·»:/]+\s+|\s*\|\s*")
+_TITLE_PARTS = re.compile(r" [-–—|•·»:/]+ | ?\| ?")  # of a title whose white space is one space each
 _WORDS = re.compile(r"\w+")
 
 

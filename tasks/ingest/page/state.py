@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tasks.ingest.page.blocks import count_words, read_blocks
@@ -47,10 +47,9 @@ def carried_story(tree: Any) -> str:
 
 
 def _story(value: Any) -> str:
-    gathered: defaultdict[str, list[str]] = defaultdict(list)
+    gathered: defaultdict[str, dict[str, None]] = defaultdict(dict)  # in order, each once
     for key, text in _strings(value):
-        if text not in gathered[key]:
-            gathered[key].append(text)
+        gathered[key][text] = None
     return max(("\n".join(_lines(texts)) for texts in gathered.values()), key=count_words, default="")
 
 
@@ -67,7 +66,7 @@ def _strings(value: Any) -> Iterator[tuple[str, str]]:
             yield key, one
 
 
-def _lines(texts: list[str]) -> Iterator[str]:
+def _lines(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         tree = parse_page(f"<div>{text}</div>") if "<" in text else None
         if tree is not None:
