@@ -75,13 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     rules.add_argument("--raw", metavar="DIR", help="with --test: try it on the raw stories of a folder instead")
     rules.add_argument("--json", action="store_true", help="for programs")
 
-    verify = _verb(verbs, "verify", _verify, "check every file, schema and count of a snapshot")
-    verify.add_argument("snapshot", nargs="?", metavar="SNAPSHOT", help="name of a snapshot (default: the published one)")
-    _curated(verify)
-
-    path = _verb(verbs, "path", _path, "print the folder of the published snapshot, for readers that must not change horses")
-    path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs"], help="or of one table")
-    _curated(path)
+    _whole_snapshots(verbs)
 
     fit = _verb(
         verbs, "fit", _fit, "learn from your own stories how rare words are (`rarity`), or what repeats in each source (`furniture`)"
@@ -103,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--raw", default="raw", metavar="DIR", help="folder with the raw stories (default: raw)")
     _curated(serve)
     _settings(serve)
+    _runner(serve)
+    _wait(serve)
     return parser
 
 
@@ -114,18 +110,54 @@ def _run_verb(verbs: Any) -> None:
     _curated(run)
     _settings(run)
     run.add_argument("--workers", type=int, metavar="N", help="processes for the work (default: all cores)")
-    run.add_argument(
-        "--runner",
-        default="local",
-        metavar="local|dask[:ADDRESS]",
-        help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
-        "plain `dask` starts one on this machine. A cluster needs --raw and --curated where all its workers reach them",
-    )
+    _runner(run)
     run.add_argument("--full", action="store_true", help="read every raw file again")
     run.add_argument("--prune", action="store_true", help="forget the records of raw files that are gone")
     run.add_argument("--accept", action="append", default=[], metavar="RULE", help="publish although this run expectation fails")
     run.add_argument("--server", action="store_true", help="report to the Prefect server of the active profile")
+    _wait(run)
     run.add_argument("--log-json", action="store_true", help="for programs: the log as one JSON object a line, on standard error")
+
+
+def _whole_snapshots(verbs: Any) -> None:
+    """The verbs for snapshots as wholes."""
+    listed = _verb(verbs, "snapshots", _snapshots, "list the snapshots: published, earlier, held, refused")
+    listed.epilog = (
+        "--json gives one object a snapshot, the newest first: snapshot, state, started, stories, parent, why (of a hold, or what refused it), "
+        "own_bytes (what no other snapshot has), path."
+    )
+    _curated(listed)
+    listed.add_argument("--json", action="store_true", help="for programs: one JSON object a snapshot")
+
+    verify = _verb(verbs, "verify", _verify, "check every file, schema and count of a snapshot")
+    verify.epilog = (
+        "Kinds of faults: latest (names nothing), manifest (cannot be read), missing, extra, hash (other bytes), schema (other columns), conservation "
+        "(a record stands nowhere, twice, or not where its decision says). --json gives one object a snapshot: snapshot, path, whole, faults "
+        "(each with kind, place, says). Exit code 3 if there is any."
+    )
+    verify.add_argument(
+        "snapshot", nargs="?", metavar="SNAPSHOT", help="name or path of a snapshot, refused ones too (default: the published one)"
+    )
+    _curated(verify)
+    verify.add_argument("--all", action="store_true", help="all snapshots, refused ones too")
+    verify.add_argument("--json", action="store_true", help="for programs: one JSON object a snapshot")
+
+    rollback = _verb(verbs, "rollback", _rollback, "publish an earlier snapshot again, and hold the one that was published")
+    rollback.epilog = (
+        "While a hold is set runs go on, but one whose snapshot has again what the bad one brought (its recipe, its raw files) ends with exit code 1, "
+        "and what it made lies in curated/refused. docs/operations.md tells more."
+    )
+    rollback.add_argument(
+        "snapshot", nargs="?", metavar="SNAPSHOT", help="name of the snapshot to publish (default: the parent of the published one)"
+    )
+    _curated(rollback)
+    rollback.add_argument("--reason", metavar="TEXT", help="why, for those who find the hold")
+    rollback.add_argument("--release", action="store_true", help="end the hold; with SNAPSHOT, publish that one, without a new hold")
+    _wait(rollback)
+
+    path = _verb(verbs, "path", _path, "print the folder of the published snapshot, for readers that must not change horses")
+    path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs"], help="or of one table")
+    _curated(path)
 
 
 def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
@@ -136,6 +168,38 @@ def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentP
 
 def _curated(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curated", default="curated", metavar="DIR", help="folder of the snapshots, or its URL (default: curated)")
+
+
+def _runner(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runner",
+        default="local",
+        metavar="local|dask[:ADDRESS]",
+        help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
+        "plain `dask` starts one on this machine. A cluster needs --raw and --curated where all its workers reach them",
+    )
+
+
+def _wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        type=_seconds,
+        const=3600.0,
+        default=0.0,
+        metavar="SECONDS",
+        help="if another run holds the folder, wait for it, at most so long (default: an hour), instead of ending with exit code 4",
+    )
+
+
+def _seconds(written: str) -> float:
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{written} is no number of seconds")
+    return seconds
 
 
 def _settings(parser: argparse.ArgumentParser) -> None:
@@ -181,6 +245,7 @@ def _run(chosen: argparse.Namespace) -> int:
         one_off.start(cache_folder() / "prefect")
     from flows.curate import UnusableError, curate
     from flows.folder import BusyError
+    from tasks.snapshots import MovedError
     from tasks.validate import SuiteError
 
     processes.sweep_again()
@@ -195,10 +260,11 @@ def _run(chosen: argparse.Namespace) -> int:
                 prune=chosen.prune,
                 accept=tuple(chosen.accept),
                 runner=chosen.runner,
+                wait=chosen.wait,
             )
     except (UnusableError, RunnerError, SuiteError, SettingsError) as error:
         return _say(f"copydesk: {error}", USAGE)
-    except BusyError as error:
+    except (BusyError, MovedError) as error:
         return _say(f"copydesk: {error}", BUSY)
     except (OSError, ModuleNotFoundError):
         raise
@@ -243,7 +309,16 @@ def _report(outcome: Any, curated: str) -> int:
     terminal.gates(outcome.manifest["gate"]["results"])
     if outcome.end == "refused":
         return _say(f"copydesk: refused; the published snapshot stays. What was refused lies in {outcome.snapshot}", REFUSED)
+    if outcome.end == "held":
+        held = outcome.manifest["held"]
+        return _say(
+            f"copydesk: held: nothing published. {', '.join(held['snapshots'])} was rolled back, and this run repeats of it: "
+            f"{'; '.join(held['repeats'])}. What it made lies in {outcome.snapshot}. `copydesk rollback --release` lets the next run publish it",
+            REFUSED,
+        )
     print(f"stories   {latest / 'stories'}\nreport    {latest / 'report' / 'index.html'}\nsnapshot  {outcome.snapshot}")
+    if gone := outcome.manifest["run"]["removed"]["snapshots"]:
+        print(f"removed   {len(gone)} old: {', '.join(gone)}")
     return DONE
 
 
@@ -260,10 +335,26 @@ def _serve(chosen: argparse.Namespace) -> int:
     if not PREFECT_API_URL.value():
         start = "start one with `prefect server start` and set PREFECT_API_URL, e.g. to http://127.0.0.1:4200/api"
         return _say(f"copydesk: serve needs a Prefect server, which keeps the schedule; {start}", USAGE)
-    from flows.curate import curate
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 
-    parameters = {"raw": chosen.raw, "curated": chosen.curated, "settings_file": _settings_file(chosen), "overrides": chosen.overrides}
-    curate.serve(name="copydesk", cron=chosen.cron, parameters=parameters, limit=1)
+    from flows.curate import curate
+    from flows.runner import RunnerError, check
+
+    try:
+        check(chosen.runner)
+    except RunnerError as error:
+        return _say(f"copydesk: {error}", USAGE)
+    parameters = {
+        "raw": chosen.raw,
+        "curated": chosen.curated,
+        "settings_file": _settings_file(chosen),
+        "overrides": chosen.overrides,
+        "runner": chosen.runner,
+        "wait": chosen.wait,
+    }
+    # a run that is due while the last one works is not begun: the next one reads what came in, whenever that is
+    one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    curate.serve(name="copydesk", cron=chosen.cron, parameters=parameters, limit=1, global_limit=one)
     return DONE
 
 
@@ -280,7 +371,7 @@ def _folder(written: str) -> Path:
 
 def _snapshot(chosen: argparse.Namespace) -> Path | None:
     from tasks import files
-    from tasks.publish import latest
+    from tasks.snapshots import latest
 
     curated = _folder(chosen.curated)
     files.reachable(curated)
@@ -298,17 +389,84 @@ def _path(chosen: argparse.Namespace) -> int:
     return DONE
 
 
-def _verify(chosen: argparse.Namespace) -> int:
-    from tasks.publish import verify
+def _snapshots(chosen: argparse.Namespace) -> int:
+    from tasks import files, snapshots
 
-    snapshot = _folder(chosen.curated) / "snapshots" / chosen.snapshot if chosen.snapshot else _snapshot(chosen)
-    if snapshot is None or not snapshot.is_dir():
-        return USAGE if snapshot is None else _say(f"copydesk: no snapshot {snapshot}", USAGE)
-    faults = verify(snapshot)
-    for fault in faults:
-        print(fault)
-    print(f"{snapshot.name}: {f'{len(faults)} faults' if faults else 'whole: every file, schema and count is as published'}")
+    curated = _folder(chosen.curated)
+    files.reachable(curated)
+    listed, hold = snapshots.listed(curated), snapshots.read_hold(curated)
+    if chosen.json:
+        for row in listed:
+            print(json.dumps(row, ensure_ascii=False))
+        return DONE
+    if not listed:
+        return _say(f"copydesk: no snapshot under {chosen.curated} yet; `copydesk run` makes one", USAGE)
+    from flows import terminal
+
+    terminal.snapshots(listed)
+    if hold:
+        print(f"hold      {hold}")
+    return DONE
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from tasks import files, snapshots
+
+    curated = _folder(chosen.curated)
+    files.reachable(curated)
+    pointer = snapshots.verify_latest(curated) if chosen.all or not chosen.snapshot else []
+    if pointer and not chosen.all:
+        return _faults("latest", curated / "latest", pointer, chosen.json)
+    if chosen.all:
+        found = [files.located(row["path"]) for row in snapshots.listed(curated)]
+    else:
+        one = snapshots.find(curated, chosen.snapshot) if chosen.snapshot else snapshots.latest(curated)
+        found = [one] if one else []
+    if not found:
+        wanted = f"no snapshot {chosen.snapshot} under {chosen.curated}; `copydesk snapshots` lists them" if chosen.snapshot else ""
+        return _say(f"copydesk: {wanted or f'no snapshot under {chosen.curated} yet; `copydesk run` makes one'}", USAGE)
+    worst = _faults("latest", curated / "latest", pointer, chosen.json) if pointer else DONE
+    for snapshot in found:
+        worst = max(worst, _faults(snapshot.name, snapshot, snapshots.verify(snapshot), chosen.json))
+    return worst
+
+
+def _faults(name: str, path: Path, faults: Sequence[Any], as_json: bool) -> int:
+    if as_json:
+        told = {"snapshot": name, "path": str(path), "whole": not faults, "faults": [fault._asdict() for fault in faults]}
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        for fault in faults:
+            print(f"{fault.kind:<12}  {fault}")
+        number = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
+        print(f"{name}: {number if faults else 'whole: every file, schema and count is as published'}")
     return FAILED if faults else DONE
+
+
+def _rollback(chosen: argparse.Namespace) -> int:
+    from flows import rollback, terminal
+    from flows.folder import BusyError
+    from tasks import files, snapshots
+
+    curated = _folder(chosen.curated)
+    files.reachable(curated)
+    if not chosen.snapshot and snapshots.named(curated) is None:
+        return _say(f"copydesk: no snapshot under {chosen.curated} yet; `copydesk run` makes one", USAGE)
+    try:
+        with terminal.progress():
+            if chosen.release and not chosen.snapshot:
+                print("released: the next run may publish again" if rollback.release(curated, chosen.wait) else "there is no hold")
+                return DONE
+            done = rollback.roll_back(curated, chosen.snapshot, chosen.reason, chosen.release, chosen.wait)
+    except rollback.UnfitError as error:
+        return _say(f"copydesk: {error}", USAGE)
+    except (BusyError, snapshots.MovedError) as error:
+        return _say(f"copydesk: {error}", BUSY)
+    if done.faults:
+        _faults(done.to.name, done.to, done.faults, as_json=False)
+        return _say(f"copydesk: {done.to.name} is not whole; nothing was changed", FAILED)
+    print(f"published  {done.to.name}\nhold       {done.hold or 'none: the next run may publish anything'}")
+    return DONE
 
 
 def _explain(chosen: argparse.Namespace) -> int:
@@ -431,8 +589,8 @@ def _fit_furniture(snapshot: Path, written: str | None) -> int:
 def _rules(chosen: argparse.Namespace) -> int:
     from flows import terminal
     from flows.explain import rule_hits, rule_trial
-    from tasks.publish import latest
     from tasks.settings import SettingsError, load
+    from tasks.snapshots import latest
 
     try:
         knobs = load(Path(file) if (file := _settings_file(chosen)) else None, chosen.overrides)

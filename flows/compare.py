@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from flows import explain
-from tasks import cluster, fingerprint, index, match, publish, recipe, schema, settings, verdict
+from tasks import cluster, fingerprint, index, match, recipe, schema, settings, snapshots, verdict
 from tasks.verdict import stories as reading
 from tasks.verdict import words
 from tasks.verdict.case import Case
@@ -63,7 +63,7 @@ def compare(a: str, b: str, curated: Path, knobs: settings.Settings) -> dict[str
         UnknownError: there is no such story, it has no text, or the name fits several.
         SettingsError, ValueError: settings, rules or a file that cannot be used.
     """
-    snapshot = publish.latest(curated)
+    snapshot = snapshots.latest(curated)
     sides = [find(given, snapshot, curated, knobs) for given in (a, b)]
     table = _fingerprinted(sides, knobs)
     case = Case(reading.of(table), knobs.near, knobs.derivative)

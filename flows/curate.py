@@ -21,8 +21,8 @@ from prefect.runtime import flow_run
 
 from flows import processes
 from flows import runner as runners
-from flows.folder import held, work_folder
-from tasks import cluster, files, index, ingest, ledger, match, publish, recipe, settings, stages, validate, workers
+from flows.folder import Lock, held, work_folder
+from tasks import cluster, files, index, ingest, ledger, match, publish, recipe, settings, snapshots, stages, validate, workers
 from tasks.stages import log
 
 Result = TypeVar("Result")
@@ -42,7 +42,7 @@ class UnusableError(ValueError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended (`published`, `nothing new` or `refused`), the snapshot it speaks of, and its manifest."""
+    """How a run ended (`published`, `nothing new`, `refused` or `held`), the snapshot it speaks of, and its manifest."""
 
     end: str
     snapshot: Path
@@ -67,6 +67,7 @@ class Job:
     work: Path
     recipe: str
     runner: runners.Runner
+    lock: Lock
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -82,7 +83,8 @@ class Job:
         return files.folder(self.work / name)
 
     def each(self, stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Result]:
-        """One task for each call, see stages.each; notes how long the stage took."""
+        """One task for each call, see stages.each; notes how long the stage took. A run that has lost the folder begins no other."""
+        self.lock.check()
         began = time.perf_counter()
         try:
             return stages.each(stage, self.runner.tasks, self.runner.pool, function, calls, storage)
@@ -104,6 +106,7 @@ def curate(
     prune: bool = False,
     accept: tuple[str, ...] = (),
     runner: str = "local",
+    wait: float = 0,
 ) -> Outcome:
     """Turn the stories below `raw` into a snapshot below `curated`.
 
@@ -116,10 +119,12 @@ def curate(
         prune: forget the records of files that are gone.
         accept: names of run expectations that may fail this time.
         runner: `local`, `dask`, or `dask:` and the address of a scheduler.
+        wait: seconds to wait for another run that holds the curated folder.
 
     Raises:
         SettingsError, SuiteError, UnusableError, RunnerError: before any work.
-        BusyError: another run holds the curated folder.
+        BusyError: another run holds the curated folder, or has taken it from this one.
+        MovedError: another run has published since this one began.
     """
     processes.heed_interrupts()
     knobs = settings.load(Path(settings_file) if settings_file else None, overrides)
@@ -130,7 +135,7 @@ def curate(
     source, target = files.located(raw), files.located(curated)
     files.reachable(target)
     files.folder(target)
-    with held(target):
+    with held(target, wait, flow_run.id) as lock:
         started = datetime.now(UTC)
         run_id = str(flow_run.id or uuid.uuid4())
         log.info("run %s, process %d on %s", run_id, os.getpid(), socket.gethostname(), extra={"run": run_id})
@@ -143,7 +148,7 @@ def curate(
             return nothing_new
         with work_folder(target) as work, runners.runner(runner, knobs.run.workers) as used:
             runners.same_recipe(used, knobs, spelled)
-            job = Job(knobs, target, work, recipe.recipe_hash(spelled), used)
+            job = Job(knobs, target, work, recipe.recipe_hash(spelled), used, lock)
             _refuse_islands(used, source, work)
             used.pool.submit(workers.load_suites, _folder(knobs.check)).result()
             inputs = _read(found, changes, before, prune, job)
@@ -169,7 +174,7 @@ def curate(
             judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
             manifest = job.one("gate", workers.judge, *judged)
             manifest["run"] |= {"seconds": round((datetime.now(UTC) - started).total_seconds(), 1), "stages": job.seconds}
-            return _publish(job, draft, manifest, counts, chosen)
+            return _publish(job, draft, manifest, inputs, counts, chosen)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
@@ -199,8 +204,8 @@ def _refuse_islands(used: runners.Runner, *folders: Path) -> None:
 
 
 def _before(target: Path) -> Before:
-    snapshot = publish.latest(target)
-    return Before(snapshot, publish.read_manifest(snapshot) if snapshot else {}, publish.read_ledger(snapshot))
+    snapshot = snapshots.latest(target)
+    return Before(snapshot, snapshots.read_manifest(snapshot) if snapshot else {}, snapshots.read_ledger(snapshot))
 
 
 def _walk(source: Path, raw: str, before: Before, prune: bool) -> ingest.Found:
@@ -392,7 +397,7 @@ def _manifest(
     checks = {shard: validate.Counts.from_json(told) for shard, told in counts.items()}
     return {
         "copydesk": version("copydesk"),
-        "format": publish.FORMAT,
+        "format": snapshots.FORMAT,
         "snapshot": publish.snapshot_name(started, files),
         "parent": before.snapshot.name if before.snapshot else None,
         "files": sorted(files, key=lambda entry: entry["path"]),
@@ -408,12 +413,21 @@ def _manifest(
     }
 
 
-def _publish(job: Job, draft: Path, manifest: dict[str, Any], counts: Mapping[str, Any], chosen: Chosen) -> Outcome:
-    """Move the draft to its place: among the snapshots and behind `latest`, or among the refused."""
-    passed = manifest["gate"]["passed"]
-    place = publish.finish(draft, job.curated / ("snapshots" if passed else "refused") / manifest["snapshot"], manifest)
-    if passed:
+def _publish(job: Job, draft: Path, manifest: dict[str, Any], inputs: pa.Table, counts: Mapping[str, Any], chosen: Chosen) -> Outcome:
+    """Move the draft to its place: among the snapshots and behind `latest`, or among the refused. Then remove old ones."""
+    hold, knobs = snapshots.read_hold(job.curated), job.knobs.publish
+    repeats = snapshots.repeated(job.curated, hold, manifest, inputs) if hold else []
+    end = "refused" if not manifest["gate"]["passed"] else "held" if repeats else "published"
+    removal = snapshots.plan(job.curated, manifest["snapshot"], inputs, knobs.keep, knobs.keep_days, published=end == "published")
+    manifest["run"]["removed"] = removal.to_json()
+    if hold:
+        manifest["held"] = {"snapshots": list(hold.names), "repeats": repeats}
+    job.lock.check()
+    place = publish.finish(draft, job.curated / ("snapshots" if end == "published" else "refused") / manifest["snapshot"], manifest)
+    if end == "published":
         index.keep(job.index, place.name, counts, chosen.pairs, chosen.standing)
-        publish.point_latest(job.curated, place)
+        job.lock.confirm()
+        snapshots.point_latest(job.curated, place, manifest["parent"])
         index.tidy(job.index, place.name)
-    return Outcome("published" if passed else "refused", place, manifest)
+    snapshots.remove(job.curated, removal, job.folder("removed"))
+    return Outcome(end, place, manifest)

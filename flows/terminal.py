@@ -29,6 +29,7 @@ class _Piped(Console):
 
 
 SOURCES, LINES = 20, 8  # what is shown of a model of furniture
+SNAPSHOTS = 160  # columns of their list
 REPAIRS = 8  # of the edits of one kind
 LONG = 400  # characters of a line that goes
 LIFTED = ("headline", "byline", "agency", "date")
@@ -112,6 +113,19 @@ def funnel(counts: Mapping[str, Any]) -> None:
     table.add_row("- duplicates", f"{sum(counts['duplicates'].values()):,}", relations)
     table.add_row("[bold]= stories kept[/bold]", f"[bold]{counts['kept']:,}[/bold]")
     out.print(table)
+
+
+def snapshots(listed: Sequence[Mapping[str, Any]]) -> None:
+    """The snapshots of a folder, as tasks.snapshots.listed gives them; names are never cut, to be copied."""
+    styles = {"published": "bold", "held": "red", "refused": "yellow", "unreadable": "bold red"}
+    table = Table(box=None, pad_edge=False)
+    for name in ("snapshot", "state", "stories", "own MB", "parent", "why"):
+        table.add_column(name, justify="right" if name in ("stories", "own MB") else "left", no_wrap=name != "why")
+    for row in listed:
+        stories = "" if row["stories"] is None else f"{row['stories']:,}"
+        told = (row["snapshot"], row["state"], stories, f"{row['own_bytes'] / 1e6:,.1f}", row["parent"], row["why"])
+        table.add_row(*(escape(cell or "") for cell in told), style=styles.get(row["state"], ""))
+    out.print(table, width=max(out.width, SNAPSHOTS))
 
 
 def gates(results: Sequence[Mapping[str, Any]]) -> None:

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
@@ -57,6 +58,14 @@ def _whole(path: Path) -> Iterator[None]:
         yield
     except pa.ArrowInvalid as error:
         raise DamagedError(path, f"damaged ({str(error).splitlines()[0]})") from error
+
+
+class Seen(NamedTuple):
+    """A small file as it was read: its bytes, its version, and the seconds since it was written by the storage's own clock (None: it tells no time)."""
+
+    data: bytes
+    version: str
+    age: float | None
 
 
 class Listed(NamedTuple):
@@ -260,6 +269,15 @@ def inside(path: Path, suffix: str = "") -> list[Path]:
     return [path / name for name in sorted(names) if name.endswith(suffix)]
 
 
+def sizes(folder: Path, suffix: str = "") -> dict[str, int]:
+    """The bytes of each file in a folder with that ending, by its name."""
+    if is_local(folder):
+        return {path.name: path.stat().st_size for path in inside(folder, suffix)}
+    with suppress(FileNotFoundError):
+        return {found.name: found.size for found in listing(folder) if "/" not in found.name and found.name.endswith(suffix)}
+    return {}
+
+
 def digest(path: Path) -> str:
     """SHA-256 of the bytes, in hex."""
     with path.open("rb") as stream:
@@ -338,6 +356,63 @@ def link(existing: Path, new: Path) -> None:
         _copy(existing, new)
 
 
+def look(path: Path) -> Seen | None:
+    """A small remote object with its version and age, None if it is not there.
+
+    Raises:
+        OSError: the store does not answer or does not let us in.
+    """
+    fs, place = _remote(path).fs, _remote(path).path
+    try:
+        with _answering(path):
+            if not hasattr(fs, "call_s3"):
+                info = fs.info(place)
+                data = bytes(fs.cat_file(place))
+                version = next((str(info[key]) for key in _VERSIONS if info.get(key)), hashlib.sha256(data).hexdigest())
+                return Seen(data, version, None)
+            from fsspec.asyn import sync
+
+            bucket, key, _ = fs.split_path(place)
+            found = fs.call_s3("get_object", Bucket=bucket, Key=key)
+            now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return Seen(sync(fs.loop, found["Body"].read), found["ETag"], (now - found["LastModified"]).total_seconds())
+    except FileNotFoundError:
+        return None
+
+
+def swap(path: Path, data: bytes, version: str | None) -> str:
+    """Write a small remote object on condition that it is there in this version or, None, that it is not there; gives its new version.
+
+    S3, and what speaks its protocol, holds to that itself (If-Match, If-None-Match). Other stores of fsspec only do for a new
+    object; an old one is looked at just before.
+
+    Raises:
+        FileExistsError: it is there in another version, or is no more.
+        OSError: the store does not answer or does not let us in.
+    """
+    fs, place = _remote(path).fs, _remote(path).path
+    try:
+        with _answering(path):
+            if hasattr(fs, "call_s3"):
+                bucket, key, _ = fs.split_path(place)
+                condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+                return str(fs.call_s3("put_object", Bucket=bucket, Key=key, Body=data, **condition)["ETag"])
+            seen = look(path) if version is not None else None
+            if version is None or (seen and seen.version == version):
+                fs.pipe_file(place, data, **({"mode": "create"} if version is None else {}))
+    except OSError:
+        seen = look(path)
+        if seen and seen.data == data:  # a first try came through, but not its answer
+            return seen.version
+        if (seen.version if seen else None) == version:  # so that was not it
+            raise
+    else:
+        seen = look(path)
+        if seen and seen.data == data:
+            return seen.version
+    raise FileExistsError(errno.EEXIST, "somebody else has written or removed it", str(path))
+
+
 def put(folder: Path, place: Path) -> None:
     """Copy all files of a local folder to a remote one."""
     _remote(place).fs.put(f"{folder}/", f"{_remote(place).path}/", recursive=True)
@@ -385,6 +460,15 @@ def sync(folder: Path) -> None:
     """Everything written so far is safely on the disk when this returns: one wait for hundreds of files, not one for each."""
     if is_local(folder):
         os.sync()
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in a local folder are safely on the disk when this returns."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def protect(path: Path) -> None:

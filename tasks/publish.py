@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,11 +38,6 @@ _TABLE_OF = {"kept": "stories", "duplicate": "duplicates", "quarantined": "quara
 _PARTITIONED = ("stories", "duplicates", "quarantine", "decisions")
 _DECIDED = ("cluster_id", "same_story", "copies", "copy_sources")
 """Columns of the tables that no worked shard has."""
-
-
-FORMAT = 1
-"""Of snapshot and store together: raised when an older version would misread what this one writes. What an older one wrote is read for ever
-(tests/data/formats has one of each)."""
 
 
 @dataclass(frozen=True)
@@ -305,43 +299,6 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
 # ---- the snapshot as a whole --------------------------------------------------------------------------------------
 
 
-def latest(curated: Path) -> Path | None:
-    """The published snapshot, or None before the first one."""
-    if not files.is_local(curated):
-        try:
-            pointer = json.loads((curated / "latest.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return curated / str(pointer["snapshot"])
-    link = curated / "latest"
-    return link.resolve(strict=True) if link.is_symlink() and link.exists() else None
-
-
-def read_manifest(snapshot: Path) -> dict[str, Any]:
-    """manifest.json of a snapshot.
-
-    Raises:
-        DamagedError: it is damaged, or of a format that this version does not know.
-    """
-    path = snapshot / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        number = int(manifest.get("format", 1))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise files.DamagedError(path, f"damaged ({error}); `copydesk rollback` publishes an older snapshot") from error
-    if number > FORMAT:
-        raise files.DamagedError(
-            path,
-            f"written in format {number} by copydesk {manifest.get('copydesk')}, and this one reads {FORMAT}: use that version or a later one",
-        )
-    return manifest
-
-
-def read_ledger(snapshot: Path | None) -> pa.Table:
-    """The table inputs of a snapshot; empty without one."""
-    return files.read_table(snapshot / "inputs", schema=INPUTS) if snapshot else INPUTS.empty_table()
-
-
 def snapshot_name(started: datetime, files: Sequence[Mapping[str, Any]]) -> str:
     """Time and content: `20260131T050000Z-1f2e3d4c`."""
     content = hashlib.sha256("\n".join(sorted(f"{file['path']} {file['sha256']}" for file in files)).encode()).hexdigest()
@@ -373,72 +330,5 @@ def finish(draft: Path, target: Path, manifest: Mapping[str, Any]) -> Path:
         files.remove_tree(draft)
     else:
         files.move(draft, target)
-    _sync_folder(target.parent)
+    files.sync_folder(target.parent)
     return target
-
-
-def point_latest(curated: Path, snapshot: Path) -> None:
-    """Make `latest` (in an object store latest.json) name the snapshot, in one step that no reader can see half done."""
-    if not files.is_local(curated):
-        (curated / "latest.json").write_text(json.dumps({"snapshot": f"snapshots/{snapshot.name}"}), encoding="utf-8")
-        return
-    link = curated / ".latest-draft"
-    link.unlink(missing_ok=True)
-    link.symlink_to(snapshot.relative_to(curated), target_is_directory=True)
-    link.replace(curated / "latest")
-    _sync_folder(curated)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def verify(snapshot: Path) -> list[str]:
-    """What is wrong with a snapshot, in words; empty when every file, schema and count is as the manifest says."""
-    try:
-        manifest = read_manifest(snapshot)
-    except (OSError, ValueError) as error:
-        return [f"manifest.json cannot be read: {error}"]
-    listed = {entry["path"]: entry for entry in manifest["files"]}
-    found = [f"{name}/{path.name}" for name in TABLES for path in files.inside(snapshot / name)]
-    faults = [f"{name}: not in the manifest" for name in found if name not in listed]
-    for name, entry in listed.items():
-        faults += _file_faults(snapshot, name, entry)
-    return faults or _conservation_faults(snapshot)
-
-
-def _file_faults(snapshot: Path, name: str, entry: Mapping[str, Any]) -> list[str]:
-    path = snapshot / name
-    if not path.is_file():
-        return [f"{name}: missing"]
-    if files.digest(path) != entry["sha256"]:
-        return [f"{name}: its bytes are not those that were published (SHA-256 differs)"]
-    try:
-        wanted = TABLES[name.partition("/")[0]]
-        with files.parquet(path) as file:
-            if not file.schema_arrow.equals(wanted, check_metadata=False):
-                return [f"{name}: its columns are not those of this version"]
-    except (pa.ArrowException, OSError) as error:
-        return [f"{name}: not readable as Parquet: {error}"]
-    return []
-
-
-def _conservation_faults(snapshot: Path) -> list[str]:
-    """Every record has one decision and stands in exactly the table that the decision names."""
-    decisions = files.read_table(snapshot / "decisions", columns=["story_id", "outcome"])
-    faults = []
-    if pc.count_distinct(decisions["story_id"]).as_py() != len(decisions):
-        faults.append("decisions: a story_id stands twice")
-    for outcome, name in _TABLE_OF.items():
-        decided = decisions.filter(pc.equal(decisions["outcome"], outcome))["story_id"]
-        there = files.read_table(snapshot / name, columns=["story_id"])["story_id"]
-        if sorted(decided.to_pylist()) != sorted(there.to_pylist()):
-            faults.append(f"{name}: {len(there)} rows, but {len(decided)} decisions say {outcome}, or other stories")
-    records = pc.sum(read_ledger(snapshot)["records"]).as_py() or 0
-    if records != len(decisions):
-        faults.append(f"inputs: {records} records were read, {len(decisions)} decisions were made")
-    return faults

@@ -149,9 +149,15 @@ class Gate(Section):
 
 
 class Publish(Section):
-    """How the snapshot is written."""
+    """How the snapshot is written, and how many are kept."""
 
     file_rows: int = Field(50_000, ge=100, description="most rows of a Parquet file")
+    keep: Count | Literal["all"] = Field(
+        24, description="snapshots that are kept, the new one included, or `all`; 24: on an hourly schedule a reader has a day to finish"
+    )
+    keep_days: float | None = Field(
+        None, ge=0, description="a snapshot made within so many days before the new one stays too, however many there are"
+    )
 
 
 class Run(Section):
@@ -228,7 +234,7 @@ def _toml_value(written: str) -> Any:
 
 def _explained(problem: Any) -> str:
     """One line of pydantic's errors: the key, the value, and what is allowed there."""
-    *parents, key = (str(part) for part in problem["loc"])
+    *parents, key = (str(part) for part in problem["loc"] if not str(part).startswith(("constrained-", "literal[")))  # of a choice of types
     where = ".".join([*parents, key])
     if problem["type"] == "extra_forbidden":
         return f"settings: {where} is unknown; allowed here: {', '.join(_known(parents))}"

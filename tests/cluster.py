@@ -16,8 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 _SERVE_S3 = """
-import logging, sys
+import logging, sys, threading
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+put, one = S3Response.put_object, threading.Lock()
+def put_object(self):  # S3 looks at the condition of a request and writes in one step; moto's threads may come between
+    with one:
+        return put(self)
+S3Response.put_object = put_object
 logging.getLogger("werkzeug").setLevel("ERROR")
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()

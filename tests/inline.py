@@ -12,7 +12,7 @@ import pytest
 
 from flows import curate as job
 from flows import processes
-from tasks import publish, stages
+from tasks import snapshots, stages
 
 
 class CrashError(Exception):
@@ -63,7 +63,9 @@ def run(raw: Path, curated: Path, *overrides: str, **options: Any) -> Any:
 
 def files(curated: Path) -> dict[str, str]:
     """The data files of the published snapshot with their hashes."""
-    snapshot = publish.latest(curated)
+    snapshot = snapshots.latest(curated)
     assert snapshot is not None
-    assert publish.verify(snapshot) == []
-    return {entry["path"]: entry["sha256"] for entry in publish.read_manifest(snapshot)["files"] if not entry["path"].startswith("inputs/")}
+    assert snapshots.verify(snapshot) == []
+    return {
+        entry["path"]: entry["sha256"] for entry in snapshots.read_manifest(snapshot)["files"] if not entry["path"].startswith("inputs/")
+    }

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
     done = copydesk("--help")
     assert done.returncode == 0
-    for verb in ("run", "explain", "clean", "compare", "rules", "verify", "path", "fit", "serve"):
+    for verb in ("run", "explain", "clean", "compare", "rules", "snapshots", "verify", "rollback", "path", "fit", "serve"):
         assert f"\n    {verb}" in done.stdout
     heavy = "import sys, flows.command_line; print([m for m in ('prefect', 'pyarrow', 'pydantic', 'rich', 'numpy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -94,6 +94,12 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["explain", "x", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["verify", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["verify", "none", "--curated", "nowhere"], "no snapshot"),
+        (["verify", "--all", "--curated", "nowhere"], "no snapshot under nowhere"),
+        (["snapshots", "--curated", "nowhere"], "no snapshot under nowhere"),
+        (["rollback", "--curated", "nowhere"], "no snapshot under nowhere"),
+        (["run", "--wait", "soon"], "--wait: soon is no number of seconds"),
+        (["run", "--set", "publish.keep=0"], "publish.keep"),
+        (["run", "--set", "publish.keep=some"], "publish.keep"),
         (["path", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["clean", "nothing.txt"], "no file nothing.txt"),
         (["clean", "raw"], "raw is a folder"),

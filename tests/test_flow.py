@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
-from tasks import publish
+from tasks import snapshots
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 TABLES = ("stories", "duplicates", "quarantine", "decisions")
@@ -27,10 +27,12 @@ def run(raw: Path, curated: Path, *overrides: str, **options: Any) -> Any:
 
 def files(curated: Path) -> dict[str, str]:
     """The data files of the published snapshot with their hashes."""
-    snapshot = publish.latest(curated)
+    snapshot = snapshots.latest(curated)
     assert snapshot is not None
-    assert publish.verify(snapshot) == []
-    return {entry["path"]: entry["sha256"] for entry in publish.read_manifest(snapshot)["files"] if not entry["path"].startswith("inputs/")}
+    assert snapshots.verify(snapshot) == []
+    return {
+        entry["path"]: entry["sha256"] for entry in snapshots.read_manifest(snapshot)["files"] if not entry["path"].startswith("inputs/")
+    }
 
 
 def write(raw: Path, name: str, stories: list[dict[str, Any]]) -> None:
@@ -129,13 +131,13 @@ def test_a_refusal_leaves_the_published_snapshot_and_accept_publishes_it(tmp_pat
     refused = run(raw, curated, override)
     assert refused.end == "refused"
     assert refused.snapshot.parent.name == "refused"
-    assert publish.latest(curated) == good
+    assert snapshots.latest(curated) == good
     message = next(result["message"] for result in refused.manifest["gate"]["results"] if result["status"] == "failed")
     assert "quarantine_rate" in message
     assert "--accept quarantine_rate" in message
     accepted = run(raw, curated, override, accept=("quarantine_rate",))
     assert accepted.end == "published"
-    assert publish.latest(curated) == accepted.snapshot
+    assert snapshots.latest(curated) == accepted.snapshot
     assert "accepted" in {result["status"] for result in accepted.manifest["gate"]["results"]}
 
 

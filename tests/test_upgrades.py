@@ -1,6 +1,6 @@
 """What an older copydesk wrote is read, or refused with the way out. tests/data/formats/ holds a curated folder of each format.
 
-A folder there is made by `python tests/test_upgrades.py`, once for each number of publish.FORMAT, and never again.
+A folder there is made by `python tests/test_upgrades.py`, once for each number of snapshots.FORMAT, and never again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from inline import inline, run
 
 from flows import explain
-from tasks import publish
+from tasks import snapshots
 from tasks.files import DamagedError, read_table
 
 FORMATS = Path(__file__).parent / "data" / "formats"
@@ -37,13 +37,13 @@ def rows(curated: Path, table: str) -> list[dict[str, object]]:
 
 
 def test_a_format_of_each_number_is_pinned() -> None:
-    assert [int(path.name) for path in sorted(FORMATS.glob("[0-9]*"))] == list(range(1, publish.FORMAT + 1))
+    assert [int(path.name) for path in sorted(FORMATS.glob("[0-9]*"))] == list(range(1, snapshots.FORMAT + 1))
 
 
 def test_an_old_snapshot_is_read(old: Path) -> None:
-    snapshot = publish.latest(old)
+    snapshot = snapshots.latest(old)
     assert snapshot is not None
-    assert publish.verify(snapshot) == []
+    assert snapshots.verify(snapshot) == []
     (found,) = explain.explanations(snapshot, "gone")
     assert found["outcome"] == "kept"
     assert pq.read_table(old / "latest" / "stories").num_rows == 3
@@ -65,17 +65,17 @@ def test_a_run_goes_on_from_an_old_snapshot_and_store(old: Path, tmp_path: Path)
 
 
 def test_a_newer_format_is_refused_by_runs_and_readers(old: Path) -> None:
-    snapshot = publish.latest(old)
+    snapshot = snapshots.latest(old)
     assert snapshot is not None
     path = snapshot / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8")) | {"format": publish.FORMAT + 1, "copydesk": "9.1"}
+    manifest = json.loads(path.read_text(encoding="utf-8")) | {"format": snapshots.FORMAT + 1, "copydesk": "9.1"}
     path.chmod(0o600)
     path.write_text(json.dumps(manifest), encoding="utf-8")
     with inline(), pytest.raises(DamagedError, match=r"written in format \d+ by copydesk 9.1, and this one reads \d+: use that version"):
         run(RAW, old)
     with pytest.raises(DamagedError):
-        publish.read_manifest(snapshot)
-    assert publish.latest(old) == snapshot
+        snapshots.read_manifest(snapshot)
+    assert snapshots.latest(old) == snapshot
 
 
 def test_damaged_files_are_named_and_a_full_run_mends_what_raw_still_has(old: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_index_is_derived(tmp_path: Path) -> None:
 
 def make() -> None:
     """Write the folder of today's format."""
-    folder = FORMATS / str(publish.FORMAT)
+    folder = FORMATS / str(snapshots.FORMAT)
     raw = Path(shutil.copytree(RAW, FORMATS / "with-gone"))
     with inline():
         run(raw, folder)
