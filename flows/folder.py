@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks import files
+from tasks import files, publish
 
 
 class BusyError(RuntimeError):
@@ -63,6 +63,15 @@ def _made(lock: Path, owner: str) -> Iterator[None]:
         lock.unlink(missing_ok=True)
 
 
+def clear(target: Path) -> None:
+    """Remove what a run that was killed left: its work, what it had begun to publish, drafts in the store and the index."""
+    publish.clear(target)
+    files.remove_tree(target / ".work")
+    if files.is_local(target):  # elsewhere nothing is seen before it is whole
+        for draft in (*target.glob("store/.*"), *target.glob("index/*/.*"), *target.glob("index/*/snapshot-*/.*")):
+            draft.unlink()
+
+
 @contextmanager
 def work_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside the snapshots; what a killed run left there is removed first.
@@ -71,12 +80,9 @@ def work_folder(target: Path) -> Iterator[Path]:
     """
     all_work = target / ".work"
     work = all_work / os.urandom(4).hex()
-    files.remove_tree(all_work)
+    clear(target)
     for folder in (work, target / "store"):
         files.folder(folder)
-    if files.is_local(target):  # elsewhere nothing is seen before it is whole
-        for draft in (target / "store").glob(".*"):
-            draft.unlink()
     try:
         yield work
     finally:

@@ -7,9 +7,9 @@ whose rows the last run left as they are need not be written again: `plan` finds
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +39,8 @@ _TABLE_OF = {"kept": "stories", "duplicate": "duplicates", "quarantined": "quara
 _PARTITIONED = ("stories", "duplicates", "quarantine", "decisions")
 _DECIDED = ("cluster_id", "same_story", "copies", "copy_sources")
 """Columns of the tables that no worked shard has."""
+BEGUN = ".publishing"
+"""File of a curated folder with the name of a snapshot on its way in."""
 
 
 @dataclass(frozen=True)
@@ -301,7 +303,11 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
 
 
 def latest(curated: Path) -> Path | None:
-    """The published snapshot, or None before the first one."""
+    """The published snapshot, or None before the first one.
+
+    Raises:
+        FileNotFoundError: `latest` leads to a snapshot that is not there. A run that took that for no snapshot would forget records.
+    """
     if not files.is_local(curated):
         try:
             pointer = json.loads((curated / "latest.json").read_text(encoding="utf-8"))
@@ -309,7 +315,12 @@ def latest(curated: Path) -> Path | None:
             return None
         return curated / str(pointer["snapshot"])
     link = curated / "latest"
-    return link.resolve(strict=True) if link.is_symlink() and link.exists() else None
+    if not link.is_symlink():
+        return None
+    if not link.exists():
+        why = f"leads to {link.readlink()}, which is not there; put it back, or remove `latest` to begin with nothing"
+        raise FileNotFoundError(errno.ENOENT, why, str(link))
+    return link.resolve(strict=True)
 
 
 def read_manifest(snapshot: Path) -> dict[str, Any]:
@@ -354,7 +365,7 @@ def finish(draft: Path, target: Path, manifest: Mapping[str, Any]) -> Path:
         files.remove_tree(draft)
     else:
         files.move(draft, target)
-    _sync_folder(target.parent)
+    files.sync_one(target.parent)
     return target
 
 
@@ -367,15 +378,29 @@ def point_latest(curated: Path, snapshot: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(snapshot.relative_to(curated), target_is_directory=True)
     link.replace(curated / "latest")
-    _sync_folder(curated)
+    files.sync_one(curated)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def announce(curated: Path, name: str) -> None:
+    """Put down which snapshot is about to be moved to its place, so that `clear` finds it if `latest` never comes to name it."""
+    with files.written(curated / BEGUN, sync=True) as stream:
+        stream.write(name.encode())
+
+
+def clear(curated: Path) -> None:
+    """Remove what a run that was killed had begun to publish: a snapshot that `latest` never named. To be called after publishing too."""
+    note = curated / BEGUN
+    if files.is_local(curated):
+        for draft in (curated / ".latest-draft", *curated.glob(f".{BEGUN}.*")):
+            draft.unlink(missing_ok=True)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        name = note.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    published = latest(curated)
+    if name and (published is None or published.name != name):
+        files.remove_tree(curated / "snapshots" / name)
+    note.unlink(missing_ok=True)
 
 
 def verify(snapshot: Path) -> list[str]:
