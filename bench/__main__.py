@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 PARTS = ("quality", "clean", "kernels", "candidates", "reliability", "matching", "race")
-WHEN_NAMED = ("rivals", "corpus", "corpus-score", "scale", "fuzz", "hostile")
+WHEN_NAMED = ("rivals", "corpus", "corpus-score", "scale", "fuzz", "hostile", "crash")
 """They build virtual environments of some GB, need arguments, or take an hour."""
 
 

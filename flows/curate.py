@@ -21,7 +21,7 @@ from prefect.runtime import flow_run
 
 from flows import processes
 from flows import runner as runners
-from flows.folder import Lock, held, work_folder
+from flows.folder import Lock, clear, held, work_folder
 from tasks import cluster, files, index, ingest, ledger, match, publish, recipe, settings, snapshots, stages, validate, workers
 from tasks.stages import log
 
@@ -145,14 +145,17 @@ def curate(
         changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
         nothing_new = Outcome("nothing new", before.snapshot, before.manifest) if before.snapshot and not again else None
         if nothing_new and not changes.any and not (prune and len(ledger.vanished(before.inputs))):
+            clear(target)
+            _tidy(target, before)
             return nothing_new
         with work_folder(target) as work, runners.runner(runner, knobs.run.workers) as used:
             runners.same_recipe(used, knobs, spelled)
             job = Job(knobs, target, work, recipe.recipe_hash(spelled), used, lock)
             _refuse_islands(used, source, work)
             used.pool.submit(workers.load_suites, _folder(knobs.check)).result()
-            inputs = _read(found, changes, before, prune, job)
+            inputs, unsettled = _read(found, changes, before, prune, job)
             if nothing_new and ledger.same_content(before.inputs, inputs):
+                _tidy(target, before)
                 return nothing_new
             last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
             counts = _work(inputs, last, full, job)
@@ -168,7 +171,8 @@ def curate(
                 "raw": str(source),
                 "skipped": found.skipped,
                 "skipped_records": ledger.skipped(inputs),
-                "read": len(changes.read),
+                "read": len(changes.read) - len(unsettled),
+                "unsettled": unsettled,
                 "vanished": changes.vanished,
             }
             judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
@@ -251,8 +255,8 @@ class Chosen:
     stirred: Path
 
 
-def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, job: Job) -> pa.Table:
-    """Copy the records of new and changed files into the store; gives the ledger as it will be."""
+def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, job: Job) -> tuple[pa.Table, tuple[str, ...]]:
+    """Copy the records of new and changed files into the store; gives the ledger as it will be, and the files left to the next run."""
     wanted = set(changes.read)
     files = [file for file in found.files if file.uri in wanted]
     log.info("%d raw files, %d to read, %d vanished", len(found.files), len(files), len(changes.vanished))
@@ -261,7 +265,12 @@ def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: b
         (batch, store, folder / f"{number:06d}.parquet", job.knobs.ingest.max_record_bytes, run.shard_rows, run.shard_bytes)
         for number, batch in enumerate(ingest.batches(files, run.shard_rows, run.shard_bytes))
     ]
-    return ledger.merge(before.inputs, job.each("read", ingest.read_batch, calls, storage=True), changes, prune)
+    parts = job.each("read", ingest.read_batch, calls, storage=True)
+    if unsettled := ledger.unsettled(parts, changes):
+        log.info(
+            "%d raw files changed or went away while they were read, the next run reads them: %s", len(unsettled), ", ".join(unsettled[:5])
+        )
+    return ledger.merge(before.inputs, parts, changes, prune), unsettled
 
 
 def _work(inputs: pa.Table, last: index.Last | None, full: bool, job: Job) -> dict[str, Any]:
@@ -422,12 +431,23 @@ def _publish(job: Job, draft: Path, manifest: dict[str, Any], inputs: pa.Table, 
     manifest["run"]["removed"] = removal.to_json()
     if hold:
         manifest["held"] = {"snapshots": list(hold.names), "repeats": repeats}
-    job.lock.check()
-    place = publish.finish(draft, job.curated / ("snapshots" if end == "published" else "refused") / manifest["snapshot"], manifest)
-    if end == "published":
-        index.keep(job.index, place.name, counts, chosen.pairs, chosen.standing)
-        job.lock.confirm()
-        snapshots.point_latest(job.curated, place, manifest["parent"])
-        index.tidy(job.index, place.name)
+    with processes.uninterrupted():  # once it has begun, the run is as good as done
+        job.lock.check()
+        if end == "published":
+            snapshots.announce(job.curated, manifest["snapshot"])
+        place = publish.finish(draft, job.curated / ("snapshots" if end == "published" else "refused") / manifest["snapshot"], manifest)
+        if end == "published":
+            index.keep(job.index, place.name, counts, chosen.pairs, chosen.standing)
+            job.lock.confirm()
+            snapshots.point_latest(job.curated, place, manifest["parent"])
+            snapshots.clear(job.curated)
+            index.tidy(job.index, place.name)
     snapshots.remove(job.curated, removal, job.folder("removed"))
     return Outcome(end, place, manifest)
+
+
+def _tidy(target: Path, before: Before) -> None:
+    """What a run that published and was killed at its very end has left in the index."""
+    home = target / "index" / before.manifest["recipe"]["hash"]
+    if before.snapshot and index.last(home, before.snapshot.name):
+        index.tidy(home, before.snapshot.name)

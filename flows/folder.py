@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from tasks import files
+from tasks import files, snapshots
 
 log = logging.getLogger("copydesk")
 LEASE_SECONDS = 120.0  # a network that is gone for a minute ends no run, and what a dead host held is free in two
@@ -453,6 +453,15 @@ class _Lease:
 # ---- a place for its work --------------------------------------------------------------------------------------------
 
 
+def clear(target: Path) -> None:
+    """Remove what a run that was killed left: its work, what it had begun to publish, drafts in the store and the index."""
+    snapshots.clear(target)
+    files.remove_tree(target / ".work")
+    if files.is_local(target):  # elsewhere nothing is seen before it is whole
+        for draft in (*target.glob("store/.*"), *target.glob("index/*/.*"), *target.glob("index/*/snapshot-*/.*")):
+            draft.unlink()
+
+
 @contextmanager
 def work_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside the snapshots; what a killed run left there is removed first.
@@ -461,12 +470,9 @@ def work_folder(target: Path) -> Iterator[Path]:
     """
     all_work = target / ".work"
     work = all_work / os.urandom(4).hex()
-    files.remove_tree(all_work)
+    clear(target)
     for folder in (work, target / "store"):
         files.folder(folder)
-    if files.is_local(target):  # elsewhere nothing is seen before it is whole
-        for draft in (target / "store").glob(".*"):
-            draft.unlink()
     try:
         yield work
     finally:

@@ -7,11 +7,16 @@ so that both need import it only once, and it answers on a socket that listens a
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import socket
 import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from flows import processes
 
@@ -32,8 +37,8 @@ SETTINGS = {
 }
 
 
-def start(home: Path) -> None:
-    """Settle Prefect in `home`, with a server of this process's own; both are gone when this process is. Imports Prefect.
+def start(home: Path) -> BaseProcess:
+    """Settle Prefect in `home`, with a server of this process's own, which is given; both are gone when this process is. Imports Prefect.
 
     A home that cannot be written is replaced by one of this run alone. Settings of the environment win.
     """
@@ -54,15 +59,32 @@ def start(home: Path) -> None:
     with processes.undisturbed():
         server.start()
     listening.close()  # so that clients notice when the server is gone
+    return server
 
 
 def _serve(listening: socket.socket) -> None:
     """Answer until SIGTERM, which comes when the run ends, or until the run is no more."""
+    processes.end_with_the_run()
     import uvicorn
     from prefect.server.api.server import create_app
 
     app = create_app(ephemeral=True)
+    app.router.lifespan_context = _one_at_a_time(app.router.lifespan_context, Path(os.environ["PREFECT_HOME"]))
     processes.sweep_again()
-    processes.end_with_the_run()
     config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _one_at_a_time(lifespan: Callable[[Any], Any], home: Path) -> Callable[[Any], Any]:
+    """A server's lifespan that begins when no other of the same home is beginning: they would all set up one database at once, and fail."""
+
+    @asynccontextmanager
+    async def alone(app: Any) -> AsyncIterator[Any]:
+        async with AsyncExitStack() as stack:
+            with ExitStack() as held:
+                with suppress(OSError):  # a home that cannot be written has no database to set up either
+                    fcntl.flock(held.enter_context((home / ".starting").open("w")), fcntl.LOCK_EX)  # nothing else is done here meanwhile
+                state = await stack.enter_async_context(lifespan(app))
+            yield state
+
+    return alone

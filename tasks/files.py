@@ -227,11 +227,11 @@ def arrow(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
             yield reader
 
 
-def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
-    """Write an uncompressed Arrow IPC file, batch by batch, and, if need be, the folder it stands in."""
+def write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, sync: bool = False) -> None:
+    """Write an uncompressed Arrow IPC file, batch by batch, and, if need be, the folder it stands in; `sync` as in `written`."""
     import pyarrow as pa
 
-    with written(path) as stream, pa.ipc.new_file(stream, schema) as writer:
+    with written(path, sync) as stream, pa.ipc.new_file(stream, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
@@ -445,30 +445,26 @@ def replace(written: Path, path: Path, sync: bool = True) -> None:
     """
     if is_local(written) and is_local(path):
         if sync:
-            handle = os.open(written, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync_one(written)
         written.replace(path)
     else:
         _copy(written, path)
         written.unlink()
 
 
-def sync(folder: Path) -> None:
-    """Everything written so far is safely on the disk when this returns: one wait for hundreds of files, not one for each."""
-    if is_local(folder):
-        os.sync()
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in a local folder are safely on the disk when this returns."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync_one(path: Path) -> None:
+    """A local file's bytes, or a local folder's names, are safely on the disk when this returns."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync(folder: Path) -> None:
+    """Everything written so far is safely on the disk when this returns: one wait for hundreds of files, not one for each."""
+    if is_local(folder):
+        os.sync()
 
 
 def protect(path: Path) -> None:
@@ -496,9 +492,11 @@ def _ranges(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[IO[bytes]]:
+def written(path: Path, sync: bool = False) -> Iterator[IO[bytes]]:
     """A file to write that is seen under its name when it is whole, and never after a failure.
 
+    `sync`: safely on the disk before it has its name; for what outlives the run. A file system may keep a name through a loss of
+    power and lose the bytes.
     A task that a cluster gave to two workers (one was thought dead) may be writing the same file twice at the same time.
     """
     if is_local(path):
@@ -507,6 +505,9 @@ def written(path: Path) -> Iterator[IO[bytes]]:
         try:
             with beside.open("wb") as stream:
                 yield stream
+                if sync:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             beside.replace(path)
         except BaseException:
             beside.unlink(missing_ok=True)

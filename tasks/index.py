@@ -89,7 +89,7 @@ def write(table: pa.Table, folder: Path, shard: str, told: Any) -> str:
     month, halves = month[order], halves[order]
     made = [pa.array(column) for column in (halves[:, 0], halves[:, 1], month, reading.times(table))]
     taken = [table[name].combine_chunks() for name in FEATURES.names[len(made) :]]
-    files.write_arrow([pa.record_batch([*made, *taken], schema=FEATURES)], FEATURES, features_file(folder, shard))
+    files.write_arrow([pa.record_batch([*made, *taken], schema=FEATURES)], FEATURES, features_file(folder, shard), sync=True)
     path = stories_file(folder, shard)
     draft = files.draft(path)
     stories = schema.conform(table, STORIES)
@@ -336,6 +336,8 @@ def worked(folder: Path) -> set[str]:
 def last(folder: Path, snapshot: str) -> Last | None:
     """What is kept of the run that published a snapshot, None when nothing is."""
     home = folder / f"snapshot-{snapshot}"
+    if not {"pairs.parquet", "standing"} <= {path.name for path in files.inside(home)}:
+        return None
     try:
         counts = json.loads((home / "shards.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -350,7 +352,8 @@ def keep(folder: Path, snapshot: str, counts: Mapping[str, Any], pairs: Path, st
     files.replace(pairs, home / "pairs.parquet")
     for path in files.inside(standing):
         files.replace(path, home / "standing" / path.name)
-    (home / "shards.json").write_text(json.dumps(dict(counts)), encoding="utf-8")
+    with files.written(home / "shards.json", sync=True) as stream:  # the last: without it nothing is kept
+        stream.write(json.dumps(dict(counts)).encode())
 
 
 def tidy(folder: Path, snapshot: str) -> None:

@@ -80,6 +80,12 @@ def merge(ledger: pa.Table, parts: Sequence[Path], changes: Changes, prune: bool
     return conform(rows.take(pc.sort_indices(rows["raw_uri"])), INPUTS)
 
 
+def unsettled(parts: Sequence[Path], changes: Changes) -> tuple[str, ...]:
+    """The raw_uris that were to be read and could not be for good: the files went away, or kept changing under the reading."""
+    read = {uri for part in parts for uri in files.read_table(part, columns=["raw_uri"])["raw_uri"].to_pylist()}
+    return tuple(uri for uri in changes.read if uri not in read)
+
+
 def skipped(inputs: pa.Table) -> dict[str, int]:
     """Records of archives that are no stories by their nature (pictures, redirects), by reason."""
     found = pc.list_flatten(inputs["skipped"])

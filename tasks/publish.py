@@ -330,5 +330,5 @@ def finish(draft: Path, target: Path, manifest: Mapping[str, Any]) -> Path:
         files.remove_tree(draft)
     else:
         files.move(draft, target)
-    files.sync_folder(target.parent)
+    files.sync_one(target.parent)
     return target

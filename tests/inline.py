@@ -29,20 +29,25 @@ class Inline(Executor):
 
 
 @contextmanager
-def inline(crash_at: int | None = None) -> Iterator[None]:
-    """Runs without processes and orchestrator; the task of number `crash_at` fails, after the work of those before it."""
+def inline(crash_at: int | None = None, step: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Runs without processes and orchestrator; the task of number `crash_at` fails, after the work of those before it.
+
+    `step` is called before each task.
+    """
     begun = 0
 
     def each(
         stage: str, tasks: Any, pool: Executor, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], storage: bool = False
     ) -> list[Any]:
         nonlocal begun
-        del stage, tasks, pool, storage
+        del tasks, pool, storage
         results = []
         for call in list(calls):
             if begun == crash_at:
                 raise CrashError
             begun += 1
+            if step:
+                step(f"task {stage}")
             results.append(function(*call))
         return results
 

@@ -156,7 +156,9 @@ def test_a_russian_copy_with_latin_letters_is_found() -> None:
     assert judged(text, text.translate(str.maketrans("аеорсух", "aeopcyx"))) == "near"
 
 
-@pytest.mark.parametrize("text", ["5 μg of β-carotene and TGFβ, αvβ3", "Das Café in Köln", "ВАЗ-2107 и iPhone15Про", "Ελλάδα и Россия", "Ωmega"])
+@pytest.mark.parametrize(
+    "text", ["5 μg of β-carotene and TGFβ, αvβ3", "Das Café in Köln", "ВАЗ-2107 и iPhone15Про", "Ελλάδα и Россия", "Ωmega"]
+)
 def test_words_of_science_and_of_other_scripts_stay_what_they_are(text: str) -> None:
     folded = ["".join(terms.point(sign)[1] for sign in word) for word in re.findall(r"\w+", text)]
     assert [word for word in terms.words(text) if word not in folded] == []
@@ -197,7 +199,17 @@ def test_a_file_that_became_something_else_is_not_waited_for(tmp_path: Path, nam
     assert (record.kind, record.reason) == ("file", "unreadable")
 
 
-NAMES = [b"../../up.txt", b"a\nb.txt", b"a#1?x=%2e%2e.txt", b"\xff\xfe.txt", "\u202etxt.exe.txt".encode(), b"-rf *.txt", b"$(id).txt", b"`id`;.txt", b"\x1b[2J.txt"]
+NAMES = [
+    b"../../up.txt",
+    b"a\nb.txt",
+    b"a#1?x=%2e%2e.txt",
+    b"\xff\xfe.txt",
+    "\u202etxt.exe.txt".encode(),
+    b"-rf *.txt",
+    b"$(id).txt",
+    b"`id`;.txt",
+    b"\x1b[2J.txt",
+]
 
 
 def test_names_and_ids_are_only_text(tmp_path: Path) -> None:
@@ -206,7 +218,10 @@ def test_names_and_ids_are_only_text(tmp_path: Path) -> None:
     raw.mkdir()
     for name in NAMES:
         Path(os.fsdecode(os.path.join(os.fsencode(raw), name.replace(b"/", b"\\")))).write_text(SENTENCE)  # noqa: PTH118  # names in bytes
-    lines = [{"id": one, "text": f"{SENTENCE} {number}"} for number, one in enumerate(("../../x", "/etc/passwd", "C:\\x", "a\u0000b", "x" * 5_000, ".."))]
+    lines = [
+        {"id": one, "text": f"{SENTENCE} {number}"}
+        for number, one in enumerate(("../../x", "/etc/passwd", "C:\\x", "a\u0000b", "x" * 5_000, ".."))
+    ]
     (raw / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
     before = sorted(tmp_path.rglob("*"))
     rows = through(raw, tmp_path / "store")
@@ -304,7 +319,14 @@ def test_the_report_shows_markup_as_text(tmp_path: Path) -> None:
     tree = html.fromstring(page)
     assert not tree.xpath("//script|//img|//svg|//iframe|//object|//embed|//form|//base|//link")
     assert not [name for element in tree.iter() for name in element.keys() if name.startswith("on")]  # noqa: SIM118  # of lxml
-    assert {link.get("href").partition(":")[0] for link in tree.iter("a")} <= {"#gates", "#duplicates", "#removed", "#repairs", "#quarantine", "../data_docs/index.html"}
+    assert {link.get("href").partition(":")[0] for link in tree.iter("a")} <= {
+        "#gates",
+        "#duplicates",
+        "#removed",
+        "#repairs",
+        "#quarantine",
+        "../data_docs/index.html",
+    }
     assert "default-src 'none'" in page
     for script in SCRIPTS:
         assert script in tree.text_content()
@@ -343,9 +365,29 @@ def report_of(folder: Path) -> Path:
         rows["stories"].append(row | more | {"story_id": kept})
         rows["duplicates"].append(row | more | {"story_id": copy})
         scores = dict.fromkeys(("probability", "jaccard", "weighted_jaccard", "coverage"), 0.5)
-        found = {"outcome": "duplicate", "relation": "near", "duplicate_of": kept, "reason": script, "evidence": [{"text": script, "other_text": script}]}
-        rows["decisions"] += [{"story_id": kept, "raw_id": script, "raw_uri": script, "outcome": "kept"}, {"story_id": copy, "raw_id": script, "raw_uri": script} | scores | found]
-        rows["quarantine"].append({"story_id": f"{number:031x}q", "place": script, "stage": "ingest", "reason": script, "detail": script, "text": script, "raw_uri": script, "raw_id": script})
+        found = {
+            "outcome": "duplicate",
+            "relation": "near",
+            "duplicate_of": kept,
+            "reason": script,
+            "evidence": [{"text": script, "other_text": script}],
+        }
+        rows["decisions"] += [
+            {"story_id": kept, "raw_id": script, "raw_uri": script, "outcome": "kept"},
+            {"story_id": copy, "raw_id": script, "raw_uri": script} | scores | found,
+        ]
+        rows["quarantine"].append(
+            {
+                "story_id": f"{number:031x}q",
+                "place": script,
+                "stage": "ingest",
+                "reason": script,
+                "detail": script,
+                "text": script,
+                "raw_uri": script,
+                "raw_id": script,
+            }
+        )
     for name, listed in rows.items():
         write(folder / "snapshot", name, listed)
     counts = report.counts(folder / "snapshot", files=1, records=3)

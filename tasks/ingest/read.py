@@ -449,7 +449,12 @@ def _parquet(source: Source, max_bytes: int) -> Iterator[Record]:
                     else:
                         yield whole(f"row {number}", "json", data)
                     number += 1
-        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # ValueError: names and values that are not UTF-8, or no dates
+        except (
+            pa.ArrowException,
+            OSError,
+            ValueError,
+            OverflowError,
+        ) as error:  # ValueError: names and values that are not UTF-8, or no dates
             raise UnreadableError("damaged_parquet", f"not readable as Parquet: {error}"[:300]) from error
 
 

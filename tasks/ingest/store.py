@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +19,8 @@ from tasks.ingest.read import Source, records
 from tasks.ingest.walk import RawFile
 from tasks.schema import INPUTS, STORE, conform
 
+PAUSES = (0.0, 0.2, 1.0)
+"""Seconds before each reading of a file, the second and third if it changed under the one before."""
 _RECORD = STORE.names.index("record")
 
 
@@ -24,21 +28,55 @@ def read_batch(files: Sequence[RawFile], store: Path, ledger: Path, max_record_b
     """Read some raw files into shards of the store and write their rows of the ledger (schema INPUTS) to `ledger`.
 
     Every file gives at least one record: what cannot be read is a record with a reason. What is no story by its nature is
-    not kept but counted in the ledger, by reason.
+    not kept but counted in the ledger, by reason. A file that changed while it was read is read again; one that keeps changing, or
+    that went away, gets no row, so that nothing half is taken for whole, what the ledger has of it stays, and the next run reads it.
     """
-    shards = _Shards(store, shard_rows, shard_bytes)
+    rows: list[dict[str, Any]] = []
+    waiting = list(files)
+    for pause in PAUSES:
+        time.sleep(pause)
+        read, waiting = _read_all(waiting, max_record_bytes, _Shards(store, shard_rows, shard_bytes))
+        rows += read
+        if not waiting:
+            break
+    storage.write_table(conform(pa.Table.from_pylist(rows, schema=INPUTS), INPUTS), ledger)
+    return ledger
+
+
+def _read_all(files: Sequence[RawFile], max_record_bytes: int, shards: _Shards) -> tuple[list[dict[str, Any]], list[RawFile]]:
+    """The rows of the ledger of files that stayed as they were while they were read, and those that changed, as they are now."""
     held: list[set[int]] = []
     rows: list[dict[str, Any]] = []
+    changed: list[RawFile] = []
     with storage.fetched([storage.located(file.path) for file in files]) as here:
         for file, path in zip(files, here, strict=True):
             row, numbers = _read(replace(file, path=str(path)), max_record_bytes, shards)
-            rows.append(row)
-            held.append(numbers)
+            now = _as_it_is(file, path)
+            if now == file:
+                rows.append(row)
+                held.append(numbers)
+            elif now:
+                changed.append(now)
     names = shards.close()
     for row, numbers in zip(rows, held, strict=True):
         row["shards"] = sorted(names[number] for number in numbers)
-    storage.write_table(conform(pa.Table.from_pylist(rows, schema=INPUTS), INPUTS), ledger)
-    return ledger
+    return rows, changed
+
+
+def _as_it_is(file: RawFile, here: Path) -> RawFile | None:
+    """The file with its present size and time, None when it is gone; `here` is what was read: of an object, a copy of one version."""
+    if file.fault:
+        return file
+    where = storage.located(file.path)
+    if not storage.is_local(where):
+        return file if here.exists() or where.exists() else None
+    try:
+        stat = os.stat(file.path)  # noqa: PTH116 - a Path for each of a million files takes longer than the call
+    except FileNotFoundError:
+        return None
+    except OSError:  # what it is, its record says
+        return file
+    return replace(file, size=stat.st_size, modified_ns=stat.st_mtime_ns)
 
 
 def _read(file: RawFile, max_record_bytes: int, shards: _Shards) -> tuple[dict[str, Any], set[int]]:
@@ -160,6 +198,6 @@ class _Shards:
         pq.write_table(table, sink, compression="zstd")
         data = sink.getvalue()
         name = hashlib.sha256(data).hexdigest()[:32] + ".parquet"
-        with storage.written(self._store / name) as stream:
+        with storage.written(self._store / name, sync=True) as stream:
             stream.write(data)
         self._names.append(name)

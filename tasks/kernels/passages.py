@@ -9,7 +9,6 @@ from tasks.kernels.compiled import compiled
 from tasks.kernels.evidence import RUN, Runs
 from tasks.kernels.terms import Hashes
 
-
 EFFORT = 100
 """An ordinary story takes 1 to 3."""
 

@@ -6,7 +6,19 @@ published again, `retention` removes old ones. Whoever writes here holds the fol
 
 from tasks.snapshots.hold import Hold, read_hold, release, repeated, set_hold
 from tasks.snapshots.listing import listed
-from tasks.snapshots.published import FORMAT, MovedError, content, find, latest, named, point_latest, read_ledger, read_manifest
+from tasks.snapshots.published import (
+    FORMAT,
+    MovedError,
+    announce,
+    clear,
+    content,
+    find,
+    latest,
+    named,
+    point_latest,
+    read_ledger,
+    read_manifest,
+)
 from tasks.snapshots.retention import Removal, plan, remove
 from tasks.snapshots.verify import Fault, verify, verify_latest
 
@@ -16,6 +28,8 @@ __all__ = [
     "Hold",
     "MovedError",
     "Removal",
+    "announce",
+    "clear",
     "content",
     "find",
     "latest",

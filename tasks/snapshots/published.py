@@ -14,6 +14,8 @@ import pyarrow as pa
 from tasks import files
 from tasks.schema import INPUTS
 
+BEGUN = ".publishing"
+"""Names the snapshot that is about to be published."""
 PLACES = ("snapshots", "refused")
 FORMAT = 1
 """Of snapshot and store together: raised when an older version would misread what this one writes. What an older one wrote is read for ever
@@ -97,9 +99,31 @@ def point_latest(curated: Path, snapshot: Path, instead_of: str | None) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(Path("snapshots") / snapshot.name, target_is_directory=True)
         link.replace(curated / "latest")
-        files.sync_folder(curated)
+        files.sync_one(curated)
         return
     raise MovedError(f"{curated}: {now} was published since this run began, on {instead_of}; this run has published nothing, run again")
+
+
+def announce(curated: Path, name: str) -> None:
+    """Put down which snapshot is about to be moved to its place, so that `clear` finds it if `latest` never comes to name it."""
+    with files.written(curated / BEGUN, sync=True) as stream:
+        stream.write(name.encode())
+
+
+def clear(curated: Path) -> None:
+    """Remove what a run that was killed had begun to publish: a snapshot that `latest` never named. To be called after publishing too."""
+    note = curated / BEGUN
+    if files.is_local(curated):
+        for draft in (curated / ".latest-draft", *curated.glob(f".{BEGUN}.*")):
+            draft.unlink(missing_ok=True)
+    try:
+        name = note.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    published = latest(curated)
+    if name and (published is None or published.name != name):
+        files.remove_tree(curated / "snapshots" / name)
+    note.unlink(missing_ok=True)
 
 
 def read_manifest(snapshot: Path) -> dict[str, Any]:
