@@ -458,7 +458,11 @@ def _verify(chosen: argparse.Namespace) -> int:
         return _say(f"copydesk: {wanted or f'no snapshot under {chosen.curated} yet; `copydesk run` makes one'}", USAGE)
     worst = _faults("latest", curated / "latest", pointer, chosen.json) if pointer else DONE
     for snapshot in found:
-        worst = max(worst, _faults(snapshot.name, snapshot, snapshots.verify(snapshot), chosen.json))
+        faults = snapshots.verify(snapshot)
+        if faults and not files.inside(snapshot):
+            _say(f"copydesk: {snapshot.name} was removed by a run while it was looked at", DONE)
+        else:
+            worst = max(worst, _faults(snapshot.name, snapshot, faults, chosen.json))
     return worst
 
 

@@ -29,7 +29,6 @@ class _Piped(Console):
 
 
 SOURCES, LINES = 20, 8  # what is shown of a model of furniture
-SNAPSHOTS = 160  # columns of their list
 REPAIRS = 8  # of the edits of one kind
 LONG = 400  # characters of a line that goes
 LIFTED = ("headline", "byline", "agency", "date")
@@ -116,16 +115,18 @@ def funnel(counts: Mapping[str, Any]) -> None:
 
 
 def snapshots(listed: Sequence[Mapping[str, Any]]) -> None:
-    """The snapshots of a folder, as tasks.snapshots.listed gives them; names are never cut, to be copied."""
+    """The snapshots of a folder, as tasks.snapshots.listed gives them; nothing is cut, so that names can be copied."""
     styles = {"published": "bold", "held": "red", "refused": "yellow", "unreadable": "bold red"}
-    table = Table(box=None, pad_edge=False)
-    for name in ("snapshot", "state", "stories", "own MB", "parent", "why"):
-        table.add_column(name, justify="right" if name in ("stories", "own MB") else "left", no_wrap=name != "why")
+    rows = [("snapshot", "state", "stories", "own MB", "parent", "why")]
     for row in listed:
         stories = "" if row["stories"] is None else f"{row['stories']:,}"
-        told = (row["snapshot"], row["state"], stories, f"{row['own_bytes'] / 1e6:,.1f}", row["parent"], row["why"])
-        table.add_row(*(escape(cell or "") for cell in told), style=styles.get(row["state"], ""))
-    out.print(table, width=max(out.width, SNAPSHOTS))
+        rows.append((row["snapshot"], row["state"], stories, f"{row['own_bytes'] / 1e6:,.1f}", row["parent"] or "", row["why"] or ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row_cells in rows:
+        cells = [
+            cell.rjust(width) if i in (2, 3) else cell.ljust(width) for i, (cell, width) in enumerate(zip(row_cells, widths, strict=True))
+        ]
+        out.print(Text("  ".join(cells).rstrip(), styles.get(row_cells[1], "")))
 
 
 def gates(results: Sequence[Mapping[str, Any]]) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, copydesk
@@ -110,6 +111,7 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["rules", "--test", "none.toml", "--raw", "nowhere"], "there is no such folder"),
         (["rules", "--test", "none.toml", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["serve"], "serve needs a Prefect server"),
+        (["serve", "--runner", "dusk"], "there are local, dask"),
         (["fly"], "invalid choice"),
     ],
 )
@@ -388,3 +390,16 @@ def test_a_damaged_index_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     shutil.rmtree(tmp_path / "curated" / "index")
     assert copydesk("run", cwd=tmp_path).returncode == 0
+
+
+def test_serve_lets_no_late_run_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.command_line import main
+    from flows.curate import curate
+
+    served: dict[str, Any] = {}
+    monkeypatch.setattr(curate, "serve", lambda **options: served.update(options))
+    assert main(["serve", "--cron", "5 * * * *", "--raw", "in", "--runner", "dask:tcp://10.0.0.7:8786", "--wait", "60"]) == 0
+    assert (served["cron"], served["limit"], served["global_limit"].limit) == ("5 * * * *", 1, 1)
+    assert served["global_limit"].collision_strategy.value == "CANCEL_NEW"
+    found = curate.validate_parameters(served["parameters"])
+    assert (found["raw"], found["runner"], found["wait"]) == ("in", "dask:tcp://10.0.0.7:8786", 60)

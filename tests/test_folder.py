@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -18,18 +19,18 @@ import pyarrow as pa
 import pytest
 from conftest import ROOT
 
-from flows import folder
+from flows import folder, lease
 from flows.folder import BusyError, LostError, held, work_folder
 from tasks import files
 
 RIVAL = """
 import sys, time
-from flows import folder
+from flows import folder, lease
 from tasks import files
-target, lease, machine, begin = sys.argv[1:]
-folder.LEASE_SECONDS, folder.SETTLE_SECONDS, folder.LOOK_FAR_SECONDS = float(lease), 0.3, 0.2
+target, seconds, machine, begin = sys.argv[1:]
+lease.LEASE_SECONDS, lease.SETTLE_SECONDS, folder.LOOK_FAR_SECONDS = float(seconds), 0.3, 0.2
 if machine:
-    folder._machine = lambda: machine
+    lease._machine = lambda: machine
 while time.time() < float(begin):
     pass
 try:
@@ -99,7 +100,7 @@ def there(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "SETTLE_SECONDS", 0.3)
+    monkeypatch.setattr(lease, "SETTLE_SECONDS", 0.3)
     monkeypatch.setattr(folder, "LOOK_FAR_SECONDS", 0.2)
 
 
@@ -226,7 +227,7 @@ def test_a_lease_is_renewed_and_a_run_that_stood_still_too_long_has_lost_it(remo
 
 
 def test_a_lease_that_cannot_be_renewed_is_lost_when_its_time_is_over(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "LEASE_SECONDS", 1.2)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.2)
     with held(remote) as lock:
         lock.check()
 
@@ -252,7 +253,7 @@ def test_what_an_older_version_left_in_an_object_store_is_named(remote: Path) ->
 
 
 def test_a_store_that_tells_no_time_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "LEASE_SECONDS", 2)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 2)
     curated = files.located("memory://clockless")
     files.folder(curated)
     files.swap(curated / ".lock", record(lease=1.5), None)
@@ -303,23 +304,33 @@ def test_on_a_network_file_system_another_host_s_record_is_heeded_for_its_lease(
     time.sleep(1.1)
     with held(shared) as lock:
         lock.confirm()
-        assert folder._read((shared / ".lock").read_bytes())["pid"] == os.getpid()
+        assert lease.read_record((shared / ".lock").read_bytes())["pid"] == os.getpid()
     assert (shared / ".lock").read_bytes() == b""
 
 
 def test_on_a_network_file_system_a_run_sees_that_another_host_took_over(shared: Path) -> None:
     with held(shared) as lock:
-        (shared / ".lock").write_bytes(record())
+        (shared / ".lock").write_bytes(record(renewals=1))
         with pytest.raises(LostError, match="taken over by process 7 on desk"):
             lock.confirm()
     assert b"desk" in (shared / ".lock").read_bytes()
 
 
 def test_on_a_network_file_system_the_lease_is_renewed(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "LEASE_SECONDS", 1)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1)
     with held(shared) as lock:
         time.sleep(2.5)
         lock.check()
+
+
+def test_on_a_file_system_without_locks_the_lease_holds_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with held(tmp_path), pytest.raises(BusyError, match="held by another run"), held(tmp_path):
+        pass
+    assert not folder._shared(tmp_path)
 
 
 def test_on_a_local_disk_another_host_s_record_is_no_obstacle(tmp_path: Path) -> None:

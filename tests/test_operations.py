@@ -18,7 +18,7 @@ import pytest
 from conftest import ROOT
 
 from flows.command_line import main
-from flows.folder import LostError
+from flows.folder import BusyError, LostError
 from tasks import files, snapshots, stages
 
 STORIES = [json.loads(line) for line in (ROOT / "tests" / "data" / "families.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -95,7 +95,7 @@ def test_of_two_runs_one_works_and_the_other_says_who_or_waits(tmp_path: Path) -
     assert len(names(tmp_path / "curated" / "snapshots")) == 1
 
 
-def at(stage: str, act: Callable[[], None]) -> Callable[..., list[Any]]:
+def at(stage: str, act: Callable[[], object]) -> Callable[..., list[Any]]:
     """The stages, with something that happens in the middle of one."""
     each = stages.each
 
@@ -122,6 +122,27 @@ def test_a_run_from_which_the_folder_was_taken_stops_before_it_publishes(home: P
     assert published(home) == first
     assert run(home).end == "published"
     assert inline.files(home / "curated")
+
+
+def test_a_run_whose_lease_another_host_took_stops_before_it_publishes(
+    s3_server: dict[str, str],  # noqa: ARG001 - must be there
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    curated = files.located(f"s3://news/{home.parent.name}-{home.name}")
+    write(home, "a.jsonl", 0)
+    first = inline.run(home / "raw", curated).snapshot
+    write(home, "b.jsonl", 1)
+    taken = json.dumps({"host": "desk", "pid": 7, "started": "2026-02-01T05:00:00+00:00", "token": "t", "lease_seconds": 120})
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "each", at("gate", lambda: (curated / ".lock").write_text(taken, encoding="utf-8")))
+        with pytest.raises(LostError, match="taken over by process 7 on desk"):
+            inline.run(home / "raw", curated)
+    assert snapshots.named(curated) == first.name
+    with pytest.raises(BusyError, match="process 7 on desk"):
+        inline.run(home / "raw", curated)
+    (curated / ".lock").unlink()
+    assert inline.run(home / "raw", curated).end == "published"
 
 
 def test_a_run_that_another_has_overtaken_nevertheless_does_not_publish(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +222,30 @@ def test_what_is_removed_leaves_all_that_is_needed(home: Path) -> None:
     assert found == inline.files(home / "scratch")
     for snapshot in (home / "curated" / "snapshots").iterdir():
         assert snapshots.verify(snapshot) == []
+
+
+def test_what_a_run_that_was_killed_did_not_remove_the_next_one_does(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise inline.CrashError
+
+    for part in range(3):
+        next_second()
+        write(home, "a.jsonl", part)
+        run(home)
+    for part in (3, 4):
+        next_second()
+        write(home, "a.jsonl", part)
+        with monkeypatch.context() as patch:
+            patch.setattr(snapshots, "remove", killed)
+            with pytest.raises(inline.CrashError):
+                run(home, "publish.keep=1")
+        assert inline.files(home / "curated")
+    assert len(names(home / "curated" / "snapshots")) == 5
+    next_second()
+    write(home, "a.jsonl", 5)
+    gone = run(home, "publish.keep=1").manifest["run"]["removed"]
+    assert (len(gone["snapshots"]), gone["store_files"]) == (4, 4)
+    assert len(names(home / "curated" / "snapshots")) == len(names(home / "curated" / "store")) == 2
 
 
 def test_of_refused_snapshots_the_last_few_stay(home: Path) -> None:

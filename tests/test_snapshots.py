@@ -92,8 +92,8 @@ def test_a_latest_that_names_nothing_is_told_and_not_taken_for_a_first_run(curat
     (fault,) = snapshots.verify_latest(curated)
     assert fault.kind == "latest"
     assert f"names {one.name}, which is not there" in fault.says
-    with pytest.raises(FileNotFoundError):
-        snapshots.read_manifest(snapshots.latest(curated) or Path())
+    with pytest.raises(FileNotFoundError, match=f"names {one.name}, which is not there"):
+        snapshots.latest(curated)
 
 
 def test_a_pointer_that_is_none_is_told(s3_server: dict[str, str], tmp_path: Path) -> None:  # noqa: ARG001

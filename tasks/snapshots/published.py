@@ -64,15 +64,14 @@ def latest(curated: Path) -> Path | None:
     if name is None:
         return None
     snapshot = curated / "snapshots" / name
-    if not files.is_local(curated):  # that it is there, its manifest tells: a request that all who come for it make anyway
-        return snapshot
-    if not snapshot.is_dir():
+    here = files.is_local(curated)
+    if not (snapshot.is_dir() if here else (snapshot / "manifest.json").exists()):
         raise FileNotFoundError(
             errno.ENOENT,
             f"names {name}, which is not there; `copydesk snapshots` lists what is, `copydesk rollback NAME` publishes one of them",
-            str(curated / "latest"),
+            str(curated / ("latest" if here else "latest.json")),
         )
-    return snapshot.resolve()
+    return snapshot.resolve() if here else snapshot
 
 
 def point_latest(curated: Path, snapshot: Path, instead_of: str | None) -> None:
