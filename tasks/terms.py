@@ -58,11 +58,11 @@ _ALIKE = {
     for script, others, letters in (
         (
             0,
-            "АаВвСсЕеНнІіЈјКкМмОоРрЅѕТтУуХхҮүҺһӀӏԁԛԜԝѴѵ" "ΑαΒΕεΖΗΙιΚκΜΝνΟοϲϹΡρΤτΥυΧχϳ",
-            "aabbcceehhiijjkkmmooppssttyyxxyyhhlldqwwvv" "aabeezhiikkmnvooccppttyuxxj",
+            "АаВвСсЕеНнІіЈјКкМмОоРрЅѕТтУуХхҮүҺһӀӏԁԛԜԝѴѵΑαΒΕεΖΗΙιΚκΜΝνΟοϲϹΡρΤτΥυΧχϳ",
+            "aabbcceehhiijjkkmmooppssttyyxxyyhhlldqwwvvaabeezhiikkmnvooccppttyuxxj",
         ),
         (1, "AaBEeHIiKkMNOoPpTtuvXxYyZz", "ααβεεηιικκμνοορρττυνχχυυζζ"),
-        (2, "AaBbCcEeHhIiJjKkMmOoPpSsTtXxYy", "ааввссееннііјјккммоорр" "ѕѕттххуу"),
+        (2, "AaBbCcEeHhIiJjKkMmOoPpSsTtXxYy", "ааввссееннііјјккммооррѕѕттххуу"),
     )
 }
 

@@ -156,7 +156,9 @@ def test_a_russian_copy_with_latin_letters_is_found() -> None:
     assert judged(text, text.translate(str.maketrans("аеорсух", "aeopcyx"))) == "near"
 
 
-@pytest.mark.parametrize("text", ["5 μg of β-carotene and TGFβ, αvβ3", "Das Café in Köln", "ВАЗ-2107 и iPhone15Про", "Ελλάδα и Россия", "Ωmega"])
+@pytest.mark.parametrize(
+    "text", ["5 μg of β-carotene and TGFβ, αvβ3", "Das Café in Köln", "ВАЗ-2107 и iPhone15Про", "Ελλάδα и Россия", "Ωmega"]
+)
 def test_words_of_science_and_of_other_scripts_stay_what_they_are(text: str) -> None:
     folded = ["".join(terms.point(sign)[1] for sign in word) for word in re.findall(r"\w+", text)]
     assert [word for word in terms.words(text) if word not in folded] == []
@@ -191,13 +193,28 @@ def test_a_file_that_became_something_else_is_not_waited_for(tmp_path: Path, nam
     file = ingest.raw_file(path, tmp_path)
     assert file is not None
     path.unlink()
-    {"fifo": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[name]()
+    become: dict[str, Callable[[], None]] = {
+        "fifo": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+    }
+    become[name]()
     with fuzz.limited(10):
         (record,) = records(Source(file), 1_000)
     assert (record.kind, record.reason) == ("file", "unreadable")
 
 
-NAMES = [b"../../up.txt", b"a\nb.txt", b"a#1?x=%2e%2e.txt", b"\xff\xfe.txt", "\u202etxt.exe.txt".encode(), b"-rf *.txt", b"$(id).txt", b"`id`;.txt", b"\x1b[2J.txt"]
+NAMES = [
+    b"../../up.txt",
+    b"a\nb.txt",
+    b"a#1?x=%2e%2e.txt",
+    b"\xff\xfe.txt",
+    "\u202etxt.exe.txt".encode(),
+    b"-rf *.txt",
+    b"$(id).txt",
+    b"`id`;.txt",
+    b"\x1b[2J.txt",
+]
 
 
 def test_names_and_ids_are_only_text(tmp_path: Path) -> None:
@@ -206,7 +223,10 @@ def test_names_and_ids_are_only_text(tmp_path: Path) -> None:
     raw.mkdir()
     for name in NAMES:
         Path(os.fsdecode(os.path.join(os.fsencode(raw), name.replace(b"/", b"\\")))).write_text(SENTENCE)  # noqa: PTH118  # names in bytes
-    lines = [{"id": one, "text": f"{SENTENCE} {number}"} for number, one in enumerate(("../../x", "/etc/passwd", "C:\\x", "a\u0000b", "x" * 5_000, ".."))]
+    lines = [
+        {"id": one, "text": f"{SENTENCE} {number}"}
+        for number, one in enumerate(("../../x", "/etc/passwd", "C:\\x", "a\u0000b", "x" * 5_000, ".."))
+    ]
     (raw / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
     before = sorted(tmp_path.rglob("*"))
     rows = through(raw, tmp_path / "store")
@@ -304,7 +324,14 @@ def test_the_report_shows_markup_as_text(tmp_path: Path) -> None:
     tree = html.fromstring(page)
     assert not tree.xpath("//script|//img|//svg|//iframe|//object|//embed|//form|//base|//link")
     assert not [name for element in tree.iter() for name in element.keys() if name.startswith("on")]  # noqa: SIM118  # of lxml
-    assert {link.get("href").partition(":")[0] for link in tree.iter("a")} <= {"#gates", "#duplicates", "#removed", "#repairs", "#quarantine", "../data_docs/index.html"}
+    assert {link.get("href").partition(":")[0] for link in tree.iter("a")} <= {
+        "#gates",
+        "#duplicates",
+        "#removed",
+        "#repairs",
+        "#quarantine",
+        "../data_docs/index.html",
+    }
     assert "default-src 'none'" in page
     for script in SCRIPTS:
         assert script in tree.text_content()
@@ -343,9 +370,29 @@ def report_of(folder: Path) -> Path:
         rows["stories"].append(row | more | {"story_id": kept})
         rows["duplicates"].append(row | more | {"story_id": copy})
         scores = dict.fromkeys(("probability", "jaccard", "weighted_jaccard", "coverage"), 0.5)
-        found = {"outcome": "duplicate", "relation": "near", "duplicate_of": kept, "reason": script, "evidence": [{"text": script, "other_text": script}]}
-        rows["decisions"] += [{"story_id": kept, "raw_id": script, "raw_uri": script, "outcome": "kept"}, {"story_id": copy, "raw_id": script, "raw_uri": script} | scores | found]
-        rows["quarantine"].append({"story_id": f"{number:031x}q", "place": script, "stage": "ingest", "reason": script, "detail": script, "text": script, "raw_uri": script, "raw_id": script})
+        found = {
+            "outcome": "duplicate",
+            "relation": "near",
+            "duplicate_of": kept,
+            "reason": script,
+            "evidence": [{"text": script, "other_text": script}],
+        }
+        rows["decisions"] += [
+            {"story_id": kept, "raw_id": script, "raw_uri": script, "outcome": "kept"},
+            {"story_id": copy, "raw_id": script, "raw_uri": script} | scores | found,
+        ]
+        rows["quarantine"].append(
+            {
+                "story_id": f"{number:031x}q",
+                "place": script,
+                "stage": "ingest",
+                "reason": script,
+                "detail": script,
+                "text": script,
+                "raw_uri": script,
+                "raw_id": script,
+            }
+        )
     for name, listed in rows.items():
         write(folder / "snapshot", name, listed)
     counts = report.counts(folder / "snapshot", files=1, records=3)
@@ -363,3 +410,53 @@ def docs_of(folder: Path) -> Path:
     found = Verdict(False, tuple(Result(rule.name, rule.severity, "failed", 1.0, words, words) for rule in run.rules))
     validate.data_docs(stories, Counts(), run, found, folder / "docs", name="hostile", at=datetime(2031, 1, 1, tzinfo=UTC))
     return max((folder / "docs").rglob("*.html"), key=lambda page: page.read_text(encoding="utf-8").count("ran()"))
+
+
+# ---- what reaches a terminal ------------------------------------------------------------------------------------------
+
+HARM = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b31m\x08\x0e\u202e"
+COMMANDS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.prefect
+def test_no_verb_lets_a_story_command_the_terminal(tmp_path: Path) -> None:
+    from conftest import copydesk
+
+    raw, curated = tmp_path / "raw", tmp_path / "curated"
+    raw.mkdir()
+    rows = [
+        {
+            "id": f"{HARM}one",
+            "title": f"{HARM}Ferry strike ends",
+            "source": f"{HARM}Post",
+            "url": f"http://lowmoor.example/{HARM}",
+            "text": f"{STORY}\n{HARM}Share this article",
+        },
+        {"id": f"{HARM}two", "title": f"{HARM}Ferry", "source": f"Echo{HARM}", "text": STORY.replace("Tuesday", f"Tue{HARM}sday")},
+        {"id": f"{HARM}three", "text": {HARM: HARM}},
+    ]
+    (raw / f"a{HARM}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (raw / f"b{HARM}.txt").write_text(f"{STORY[:700]} {HARM}")
+    (raw / "c.jsonl").write_text(f'{{"text": "x", "{HARM}": 1')
+    own = tmp_path / "own.toml"
+    own.write_text(
+        "[[rule]]\nid = 'own'\nwhy = 'a test'\nkind = 'line'\nphrases = ['hauliers...']\nstrips = ['hauliers had']\nkeeps = ['the hauliers']\n"
+    )
+    ran = copydesk("run", "--raw", raw, "--curated", curated)
+    assert ran.returncode == 0, ran.stderr
+    told = [ran]
+    decisions = pq.read_table(curated / "latest" / "decisions").to_pylist()
+    for row in decisions:
+        told.append(copydesk("explain", row["story_id"], "--curated", curated))
+        told.append(copydesk("explain", row["raw_id"], "--curated", curated))
+    told.append(copydesk("compare", decisions[0]["story_id"], decisions[1]["story_id"], "--curated", curated))
+    told += [copydesk("clean", path) for path in sorted(raw.iterdir())]
+    told += [
+        copydesk("rules", "--curated", curated),
+        copydesk("rules", "--test", own, "--raw", raw, "--curated", curated),
+        copydesk("verify", "--curated", curated),
+    ]
+    assert {one.returncode for one in told} <= {0, 1}, [one.stderr for one in told if one.returncode > 1]
+    for one in told:
+        found = COMMANDS.search((one.stdout + one.stderr).replace("\r\n", "\n"))
+        assert not found, (one.args[3:], one.stdout[max(0, found.start() - 100) : found.start() + 40])

@@ -37,7 +37,8 @@ _PARTICLES = frozenset(
     "de da di del della dello dos das do du des van von der den dem la le el al bin ibn ben abu ter ten te zu zur af av och y e st o' mac mc".split()  # noqa: SIM905  # a list of words reads best as words
 )  # fmt: skip
 _AND = re.compile(
-    r"(?<!\s)\s*(?:,|;|&|\s/|\s(?:and|und|et|y|e|en|och|og|ja|i|a|ve|и|та|și|és|și|dan|và|with|mit|avec|con|com|med|met)\s)\s*", re.IGNORECASE
+    r"(?<!\s)\s*(?:,|;|&|\s/|\s(?:and|und|et|y|e|en|och|og|ja|i|a|ve|и|та|și|és|și|dan|và|with|mit|avec|con|com|med|met)\s)\s*",
+    re.IGNORECASE,
 )
 _CUT = re.compile(
     r"(?<!\s)\s*(?:[(\[@#]|\S+@|\s[-–—|•·]\s|\d|https?:|\b(?:updated|published|posted|last|follow|for|in|at|on|im|aus|aktualisiert|publié|le|am)\b).*$",

@@ -22,7 +22,7 @@ Finding = tuple[bool, int, int, str]
 # Great Expectations escapes nothing that it shows, and its pages need no script to be read
 _POLICY = (
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline' https:; font-src https: data:; "
-    "img-src https: data:\">"
+    'img-src https: data:">'
 )
 
 

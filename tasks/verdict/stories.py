@@ -159,7 +159,10 @@ def peruse(texts: pa.Array[Any] | pa.ChunkedArray[Any] | Sequence[str]) -> Readi
     if found.disguised.any():
         written = (texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.large_string())).to_pylist()
         data, offsets = terms.buffers(
-            [terms.undisguised(text or "") if masked else text or "" for text, masked in zip(written, found.disguised.tolist(), strict=True)]
+            [
+                terms.undisguised(text or "") if masked else text or ""
+                for text, masked in zip(written, found.disguised.tolist(), strict=True)
+            ]
         )
         found = terms.Terms(*kernel.tokenise(data, offsets, kind, fold, terms.alike()))
     spans = (data, offsets, found.rows, found.begins, found.ends)
