@@ -38,7 +38,12 @@ def _lines(width: int, words: str = SENTENCE) -> Callable[[int], str]:
     return made
 
 
-ANY_SIGN = "".join(map(chr, [*range(9, 14), *range(32, 0x530), *range(0x900, 0x980), *range(0x2000, 0x2070), *range(0x4E00, 0x4E40), 0xFB01, 0xFEFF, 0x1F600]))
+ANY_SIGN = "".join(
+    map(
+        chr,
+        [*range(9, 14), *range(32, 0x530), *range(0x900, 0x980), *range(0x2000, 0x2070), *range(0x4E00, 0x4E40), 0xFB01, 0xFEFF, 0x1F600],
+    )
+)
 TEXTS: dict[str, Callable[[int], str]] = {
     "sentences, one line": repeated(SENTENCE),
     "sentences, a line each": repeated(SENTENCE + "\n"),
@@ -84,7 +89,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "mojibake, one line": repeated(MOJIBAKE),
     "mojibake, a line each": repeated(MOJIBAKE + "\n"),
     "mojibake, short lines": repeated("MÃ¼hle\n"),
-    "mojibake twice": lambda size: repeated(MOJIBAKE.encode().decode("cp1252", "replace"))(size),
+    "mojibake twice": repeated(MOJIBAKE.encode().decode("cp1252", "replace")),
     "mojibake without spaces": repeated("Ã¼"),
     "leads without continuation": repeated("Ã"),
     "leads and spaces": repeated("Ã "),
@@ -175,23 +180,31 @@ PAGES: dict[str, Callable[[int], str]] = {
     "JSON-LD of quotes": lambda size: f'<script type="application/ld+json">{repeated(chr(34))(size)}</script>{PARAGRAPH * 5}',
     "JSON-LD of comments": lambda size: f'<script type="application/ld+json">{repeated("/*")(size)}</script>{PARAGRAPH * 5}',
     "JSON-LD of commas": lambda size: f'<script type="application/ld+json">[1{repeated(", ")(size)}]</script>{PARAGRAPH * 5}',
-    "JSON-LD of dates": lambda size: f'<script type="application/ld+json">{repeated(chr(34) + "datePublished" + chr(34) + " ")(size)}</script>{PARAGRAPH * 5}',
-    "JSON-LD body of tags": lambda size: '<script type="application/ld+json">'
-    + json.dumps({"@type": "Article", "articleBody": "<" * size})
-    + f"</script>{PARAGRAPH * 5}",
-    "JSON-LD body of entities": lambda size: '<script type="application/ld+json">'
-    + json.dumps({"@type": "Article", "articleBody": repeated("&a")(size)})
-    + f"</script>{PARAGRAPH * 5}",
-    "JSON-LD objects": lambda size: '<script type="application/ld+json">'
-    + json.dumps([{"@type": "Article", "author": {"name": "Ana Example"}}] * (size // 60))
-    + f"</script>{PARAGRAPH * 5}",
-    "JSON-LD authors": lambda size: '<script type="application/ld+json">'
-    + json.dumps({"@type": "NewsArticle", "headline": "Ferry", "author": [{"name": f"Ana Example{n}"} for n in range(size // 25)]})
-    + f"</script>{PARAGRAPH * 5}",
+    "JSON-LD of dates": lambda size: (
+        f'<script type="application/ld+json">{repeated(chr(34) + "datePublished" + chr(34) + " ")(size)}</script>{PARAGRAPH * 5}'
+    ),
+    "JSON-LD body of tags": lambda size: (
+        '<script type="application/ld+json">' + json.dumps({"@type": "Article", "articleBody": "<" * size}) + f"</script>{PARAGRAPH * 5}"
+    ),
+    "JSON-LD body of entities": lambda size: (
+        '<script type="application/ld+json">'
+        + json.dumps({"@type": "Article", "articleBody": repeated("&a")(size)})
+        + f"</script>{PARAGRAPH * 5}"
+    ),
+    "JSON-LD objects": lambda size: (
+        '<script type="application/ld+json">'
+        + json.dumps([{"@type": "Article", "author": {"name": "Ana Example"}}] * (size // 60))
+        + f"</script>{PARAGRAPH * 5}"
+    ),
+    "JSON-LD authors": lambda size: (
+        '<script type="application/ld+json">'
+        + json.dumps({"@type": "NewsArticle", "headline": "Ferry", "author": [{"name": f"Ana Example{n}"} for n in range(size // 25)]})
+        + f"</script>{PARAGRAPH * 5}"
+    ),
     "JSON-LD large number": lambda size: f'<script type="application/ld+json">{{"a": {"1" * size}}}</script>{PARAGRAPH * 5}',
-    "data of many strings": lambda size: '<script type="application/json">'
-    + json.dumps([f"{n} {SENTENCE}" for n in range(size // 130)])
-    + "</script>",
+    "data of many strings": lambda size: (
+        '<script type="application/json">' + json.dumps([f"{n} {SENTENCE}" for n in range(size // 130)]) + "</script>"
+    ),
     "data deep": lambda size: f'<script type="application/json">{"[" * size}</script>',
     "assigned data": lambda size: f"<script>{'a' * size}</script>" + PARAGRAPH * 5,
     "noscripts": repeated(f"<noscript><p>{SENTENCE}</p></noscript>"),
@@ -208,10 +221,16 @@ PAGES: dict[str, Callable[[int], str]] = {
     "one word": lambda size: "<html><body><p>" + repeated("a")(size),
     "feed, nearly": lambda size: "<?xml version='1'?>" + repeated("<!-- -->")(size) + PARAGRAPH * 5,
     "white space": lambda size: " " * size + PARAGRAPH * 5,
-    "xml bomb": lambda size: '<!DOCTYPE a [<!ENTITY a "' + "ha" * 50 + '"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
-    + "".join(f'<!ENTITY c{n} "{"&c" + str(n - 1) + ";" if n else "&b;"}{"&b;" * 9}">' for n in range(9))
-    + f"]><html><body><p>&c8;&a;</p>{PARAGRAPH * 5}"[:size],
-    "external entity": lambda size: '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><body><p>&x;</p>' + repeated(PARAGRAPH)(min(size, 2000)),
+    "xml bomb": lambda size: (
+        '<!DOCTYPE a [<!ENTITY a "'
+        + "ha" * 50
+        + '"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
+        + "".join(f'<!ENTITY c{n} "{"&c" + str(n - 1) + ";" if n else "&b;"}{"&b;" * 9}">' for n in range(9))
+        + f"]><html><body><p>&c8;&a;</p>{PARAGRAPH * 5}"[:size]
+    ),
+    "external entity": lambda size: (
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><body><p>&x;</p>' + repeated(PARAGRAPH)(min(size, 2000))
+    ),
 }
 """Pages of about so many characters."""
 
@@ -277,13 +296,28 @@ GOOD = json.dumps({"id": "good", "text": SENTENCE * 3}).encode()
 FILES: dict[str, tuple[str, Callable[[Path, int], None]]] = {
     "a line of 10 MB": ("a.jsonl", lambda path, _: _write(path, b"\n".join([GOOD, b"x" * 10_000_000, GOOD]))),
     "a line over the limit": ("a.jsonl", lambda path, size: _write(path, b"\n".join([GOOD, b"x" * (size + 1), GOOD]))),
-    "a record at the limit, text": ("a.jsonl", lambda path, size: _write(path, json.dumps({"text": repeated(SENTENCE)(size - 20)}).encode())),
+    "a record at the limit, text": (
+        "a.jsonl",
+        lambda path, size: _write(path, json.dumps({"text": repeated(SENTENCE)(size - 20)}).encode()),
+    ),
     "a record at the limit, page": ("a.html", lambda path, size: _write(path, PAGES["small boxes"](size - 50).encode())),
     "a record at the limit, paragraphs": ("a.html", lambda path, size: _write(path, PAGES["paragraphs"](size - 100).encode())),
-    "a record at the limit, empty lists": ("a.jsonl", lambda path, size: _write(path, b'{"text": "a", "b": [' + b"[]," * (size // 3 - 20) + b"1]}")),
-    "a record at the limit, numbers": ("a.jsonl", lambda path, size: _write(path, b'{"text": "a", "b": [' + b"9," * (size // 2 - 20) + b"1]}")),
-    "a record at the limit, keys": ("a.jsonl", lambda path, size: _write(path, b'{"text": "a"' + b"".join(b',"%d":1' % n for n in range(size // 12)) + b"}")),
-    "a list at the limit, empty lists": ("a.json", lambda path, size: _write(path, b'[{"text": "a", "b": [' + b"[]," * (size // 3 - 20) + b"1]}]")),
+    "a record at the limit, empty lists": (
+        "a.jsonl",
+        lambda path, size: _write(path, b'{"text": "a", "b": [' + b"[]," * (size // 3 - 20) + b"1]}"),
+    ),
+    "a record at the limit, numbers": (
+        "a.jsonl",
+        lambda path, size: _write(path, b'{"text": "a", "b": [' + b"9," * (size // 2 - 20) + b"1]}"),
+    ),
+    "a record at the limit, keys": (
+        "a.jsonl",
+        lambda path, size: _write(path, b'{"text": "a"' + b"".join(b',"%d":1' % n for n in range(size // 12)) + b"}"),
+    ),
+    "a list at the limit, empty lists": (
+        "a.json",
+        lambda path, size: _write(path, b'[{"text": "a", "b": [' + b"[]," * (size // 3 - 20) + b"1]}]"),
+    ),
     "random bytes at the limit": ("a.txt", lambda path, size: _write(path, random.Random(1).randbytes(size - 1))),  # noqa: S311
     "high bytes at the limit": ("a.txt", lambda path, size: _write(path, bytes(range(0x80, 0x100)) * (size // 128))),
     "high bytes and line ends at the limit": ("a.txt", lambda path, size: _write(path, b"\xe9\xc3\n\xe4\xbc a>" * (size // 8))),
@@ -295,11 +329,19 @@ FILES: dict[str, tuple[str, Callable[[Path, int], None]]] = {
     "blank lines": ("a.jsonl", lambda path, size: _write(path, b"\n" * size)),
     "10 million lines": ("a.jsonl", lambda path, size: _write(path, b"".join(b"%d\n" % n for n in range(size // 5)))),
     "huge integer": ("a.jsonl", _jsonl(b'{"text": "a", "id": ' + b"9" * 100_000 + b"}")),
-    "huge integer in a list": ("a.json", lambda path, _: _write(path, b"[" + GOOD + b',{"text": "a", "n": ' + b"9" * 100_000 + b"}," + GOOD + b"]")),
+    "huge integer in a list": (
+        "a.json",
+        lambda path, _: _write(path, b"[" + GOOD + b',{"text": "a", "n": ' + b"9" * 100_000 + b"}," + GOOD + b"]"),
+    ),
     "huge exponent": ("a.jsonl", _jsonl(b'{"text": "a", "published_at": 1e999999999}')),
     "huge date": ("a.jsonl", _jsonl(b'{"text": "a", "published_at": ' + b"9" * 4_000 + b"}")),
     "NaN": ("a.jsonl", _jsonl(b'{"text": NaN, "published_at": NaN, "id": NaN, "title": Infinity}')),
-    "lone surrogates": ("a.jsonl", _jsonl(b'{"id": "\\ud800", "text": "Ferry \\udfff ends \\ud800\\udc00", "title": "\\ud800", "url": "http://\\udc00/", "\\ud800": 1}')),
+    "lone surrogates": (
+        "a.jsonl",
+        _jsonl(
+            b'{"id": "\\ud800", "text": "Ferry \\udfff ends \\ud800\\udc00", "title": "\\ud800", "url": "http://\\udc00/", "\\ud800": 1}'
+        ),
+    ),
     "duplicate keys": ("a.jsonl", _jsonl(b'{"text": "a", "text": "Ferry.", "text": 1, "text": "Last."}')),
     "deep lists": ("a.jsonl", _jsonl(b"[" * 100_000 + b"]" * 100_000)),
     "lists as deep as Python goes": ("a.jsonl", lambda path, _: _write(path, b"\n".join(b"[" * n + b"]" * n for n in range(900, 1_100)))),
@@ -338,7 +380,10 @@ FILES: dict[str, tuple[str, Callable[[Path, int], None]]] = {
         "a.warc",
         lambda path, size: _write(
             path,
-            _warc_member(64 + size // 6 * 6) + b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"[:64].ljust(64) + b"1\r\na\r\n" * (size // 6) + b"\r\n\r\n",
+            _warc_member(64 + size // 6 * 6)
+            + b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"[:64].ljust(64)
+            + b"1\r\na\r\n" * (size // 6)
+            + b"\r\n\r\n",
         ),
     ),
     "Parquet, one long value a thousand times": ("a.parquet", _parquet_dictionary),

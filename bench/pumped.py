@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from re import _constants as sre  # type: ignore[attr-defined]  # the parser that re itself uses; there is no public one
-from re import _parser
+from re import _parser  # type: ignore[attr-defined]  # the same
 from typing import Any
 
 _POOL = " aA1.,-|:/(<>\"'&#@=;\n\té\u0436\u5e74\u0301[]{}_*%"
@@ -103,14 +103,14 @@ def _members(body: list[Any]) -> Iterator[str]:
     yield _sample(body) or "a"
 
 
-def _takes(node: Any, sign: str) -> bool:
+def _takes(node: Any, sign: str) -> bool:  # noqa: PLR0911 - a return a kind of node
     kind, value = node
     if kind is sre.ANY:
         return sign != "\n"
     if kind is sre.NOT_LITERAL:
-        return ord(sign) != value
+        return bool(ord(sign) != value)
     if kind is sre.LITERAL:
-        return ord(sign) == value
+        return bool(ord(sign) == value)
     if kind is sre.RANGE:
         return bool(value[0] <= ord(sign) <= value[1])
     if kind is sre.CATEGORY:

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -34,6 +34,15 @@ LONG = 400  # characters of a line that goes
 LIFTED = ("headline", "byline", "agency", "date")
 _SPACE = re.compile(r"[^\S\n\r\v\f\x1c-\x1f\x85]")  # white space within a line
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them
+
+def escape(text: str) -> str:
+    """The text for a line of markup, in which it commands neither rich nor the terminal."""
+    return escape_markup(_harmless(text))
+
+
+def _harmless(text: str) -> str:
+    return "".join(sign if sign.isprintable() or sign in _JOINERS or sign == "\n" else "\ufffd" for sign in text)
+
 
 out = _Piped(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -261,7 +270,7 @@ def rule_trial(found: Mapping[str, Any]) -> None:
             for row in rows:
                 examples = "\n".join(_times(one["text"], one["times"]) for one in row["examples"])
                 stories = f"{row['stories']:,}" + (f" of {row['read']:,}" if "read" in row else "")
-                table.add_row(escape(row[name]), f"{row['lines']:,}", stories, Text(examples))
+                table.add_row(escape(row[name]), f"{row['lines']:,}", stories, Text(_harmless(examples)))
             out.print()
             out.print(table)
     for one in found["losers"][:PASSAGES]:

@@ -193,7 +193,12 @@ def test_a_file_that_became_something_else_is_not_waited_for(tmp_path: Path, nam
     file = ingest.raw_file(path, tmp_path)
     assert file is not None
     path.unlink()
-    {"fifo": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir}[name]()
+    become: dict[str, Callable[[], None]] = {
+        "fifo": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+    }
+    become[name]()
     with fuzz.limited(10):
         (record,) = records(Source(file), 1_000)
     assert (record.kind, record.reason) == ("file", "unreadable")
@@ -405,3 +410,53 @@ def docs_of(folder: Path) -> Path:
     found = Verdict(False, tuple(Result(rule.name, rule.severity, "failed", 1.0, words, words) for rule in run.rules))
     validate.data_docs(stories, Counts(), run, found, folder / "docs", name="hostile", at=datetime(2031, 1, 1, tzinfo=UTC))
     return max((folder / "docs").rglob("*.html"), key=lambda page: page.read_text(encoding="utf-8").count("ran()"))
+
+
+# ---- what reaches a terminal ------------------------------------------------------------------------------------------
+
+HARM = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b31m\x08\x0e\u202e"
+COMMANDS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.prefect
+def test_no_verb_lets_a_story_command_the_terminal(tmp_path: Path) -> None:
+    from conftest import copydesk
+
+    raw, curated = tmp_path / "raw", tmp_path / "curated"
+    raw.mkdir()
+    rows = [
+        {
+            "id": f"{HARM}one",
+            "title": f"{HARM}Ferry strike ends",
+            "source": f"{HARM}Post",
+            "url": f"http://lowmoor.example/{HARM}",
+            "text": f"{STORY}\n{HARM}Share this article",
+        },
+        {"id": f"{HARM}two", "title": f"{HARM}Ferry", "source": f"Echo{HARM}", "text": STORY.replace("Tuesday", f"Tue{HARM}sday")},
+        {"id": f"{HARM}three", "text": {HARM: HARM}},
+    ]
+    (raw / f"a{HARM}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (raw / f"b{HARM}.txt").write_text(f"{STORY[:700]} {HARM}")
+    (raw / "c.jsonl").write_text(f'{{"text": "x", "{HARM}": 1')
+    own = tmp_path / "own.toml"
+    own.write_text(
+        "[[rule]]\nid = 'own'\nwhy = 'a test'\nkind = 'line'\nphrases = ['hauliers...']\nstrips = ['hauliers had']\nkeeps = ['the hauliers']\n"
+    )
+    ran = copydesk("run", "--raw", raw, "--curated", curated)
+    assert ran.returncode == 0, ran.stderr
+    told = [ran]
+    decisions = pq.read_table(curated / "latest" / "decisions").to_pylist()
+    for row in decisions:
+        told.append(copydesk("explain", row["story_id"], "--curated", curated))
+        told.append(copydesk("explain", row["raw_id"], "--curated", curated))
+    told.append(copydesk("compare", decisions[0]["story_id"], decisions[1]["story_id"], "--curated", curated))
+    told += [copydesk("clean", path) for path in sorted(raw.iterdir())]
+    told += [
+        copydesk("rules", "--curated", curated),
+        copydesk("rules", "--test", own, "--raw", raw, "--curated", curated),
+        copydesk("verify", "--curated", curated),
+    ]
+    assert {one.returncode for one in told} <= {0, 1}, [one.stderr for one in told if one.returncode > 1]
+    for one in told:
+        found = COMMANDS.search((one.stdout + one.stderr).replace("\r\n", "\n"))
+        assert not found, (one.args[3:], one.stdout[max(0, found.start() - 100) : found.start() + 40])

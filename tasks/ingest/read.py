@@ -156,7 +156,7 @@ class _Unzip(gzip.GzipFile):
     def read1(self, size: int = -1) -> bytes:
         return self._weighed(super().read1(size))
 
-    def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]  # None is as good as -1
+    def readline(self, size: int | None = -1) -> bytes:
         return self._weighed(super().readline(-1 if size is None else size))
 
     def _weighed(self, data: bytes) -> bytes:
@@ -364,14 +364,7 @@ def _csv(source: Source, max_bytes: int) -> Iterator[Record]:
         if not first.strip():
             return
         delimiter = max(",;\t|", key=first.count)
-        if first.count(delimiter) >= MOST_COLUMNS:
-            raise UnreadableError("too_large", f"a header of more than {MOST_COLUMNS:,} columns")
-        try:
-            header = cells(next(csv.reader([first], delimiter=delimiter)))
-        except NotTextError as error:
-            raise UnreadableError(error.reason, f"the header: {error}") from error
-        except csv.Error as error:
-            raise UnreadableError("malformed_row", f"the header: {error}") from error
+        header = _header(first, delimiter, cells)
         lines = _CsvLines(text, max_bytes, delimiter)
         rows = csv.reader(lines, delimiter=delimiter)
         number = 0
@@ -397,6 +390,22 @@ def _csv(source: Source, max_bytes: int) -> Iterator[Record]:
                 data = delimiter.join(row).encode("utf-8" if wide else "latin-1", "replace")
                 digest = hashlib.sha256(data).hexdigest()
                 yield Record(f"row {number}", "text", data[:HEAD_BYTES], digest, "record", error.reason, str(error))
+
+
+def _header(line: str, delimiter: str, cells: Callable[[list[str]], list[str]]) -> list[str]:
+    """The names of the columns.
+
+    Raises:
+        UnreadableError: there are none that can be read, so that no row can be.
+    """
+    if line.count(delimiter) >= MOST_COLUMNS:
+        raise UnreadableError("too_large", f"a header of more than {MOST_COLUMNS:,} columns")
+    try:
+        return cells(next(csv.reader([line], delimiter=delimiter)))
+    except NotTextError as error:
+        raise UnreadableError(error.reason, f"the header: {error}") from error
+    except csv.Error as error:
+        raise UnreadableError("malformed_row", f"the header: {error}") from error
 
 
 class _CsvLines:

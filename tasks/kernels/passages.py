@@ -14,7 +14,18 @@ EFFORT = 100
 
 
 @compiled
-def shared(left: Hashes, right: Hashes, runs_left: Runs, runs_right: Runs) -> npt.NDArray[np.int64]:
+def _length(left: Hashes, right: Hashes) -> int:
+    """How many terms both begin with."""
+    length = 0
+    while length < len(left) and length < len(right) and left[length] == right[length]:
+        length += 1
+    return length
+
+
+@compiled
+def shared(  # noqa: C901 - one walk through two sorted lists, and what ends it
+    left: Hashes, right: Hashes, runs_left: Runs, runs_right: Runs
+) -> npt.NDArray[np.int64]:
     """All stretches of at least RUN equal terms: int64[passages, 3] of begin in left, begin in right, length; none within another.
 
     Args:
@@ -41,9 +52,7 @@ def shared(left: Hashes, right: Hashes, runs_left: Runs, runs_right: Runs) -> np
                     p, q = order_left[i], order_right[k]
                     if (p > 0 and q > 0 and left[p - 1] == right[q - 1]) or left[p] != right[q]:
                         continue  # within a longer one
-                    length = 0
-                    while p + length < len(left) and q + length < len(right) and left[p + length] == right[q + length]:
-                        length += 1
+                    length = _length(left[p:], right[q:])
                     spent += length
                     if spent >= most:
                         break

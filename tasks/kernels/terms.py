@@ -118,7 +118,8 @@ def _cut(
             what = kind[point]
             if GREEK_FIRST <= point <= CYRILLIC_LAST:
                 foreign = True
-                beside |= (here > 0 and _is_ascii_letter(text[here - one])) or (at < stop and _is_ascii_letter(text[at]))
+                if (here > 0 and _is_ascii_letter(text[here - one])) or (at < stop and _is_ascii_letter(text[at])):
+                    beside = True
             if what == SKIPPED:
                 skipped += 1
                 continue
@@ -146,12 +147,12 @@ def _cut(
 
 
 @compiled
-def _is_ascii_letter(byte: np.uint8) -> bool:
-    return np.uint8((byte | np.uint8(0x20)) - np.uint8(97)) < 26
+def _is_ascii_letter(byte: np.uint8) -> np.bool_:
+    return np.bool_(np.uint8((byte | np.uint8(0x20)) - np.uint8(97)) < 26)
 
 
 @compiled
-def script_of(point: int) -> int:
+def script_of(point: np.int64) -> int:
     """LATIN, GREEK or CYRILLIC for the letters that may look like those of another script, else -1."""
     if point < 0x80:
         return LATIN if 97 <= (point | 0x20) <= 122 else -1
@@ -176,31 +177,40 @@ def _unmask(text: Bytes, edges: Starts, kind: Bytes, fold: npt.NDArray[np.uint32
                 counts[script] += 1
     main = np.argmax(counts)
     masked = 0
-    for only_mixed in (True, False):
-        if not only_mixed and masked < MASKED:
+    for mixed in (True, False):
+        if not mixed and masked < MASKED:
             break
         for term in range(len(edges) // 2):
-            own = other = False
-            readable = True
-            at, stop = np.uint64(edges[2 * term]), np.uint64(edges[2 * term + 1])
-            value = np.uint64(FNV_OFFSET)
-            while at < stop:
-                point, at = decode(text, at)
-                if kind[point] == SKIPPED:
-                    continue
-                script = script_of(np.int64(point))
-                letter = fold[point]
-                if script == main:
-                    own = True
-                elif script >= 0:
-                    other = True
-                    letter = alike[main, point]
-                    readable = readable and letter != 0
-                value = (value ^ np.uint64(letter)) * np.uint64(FNV_PRIME)
-            if other and readable and own == only_mixed:
+            value, own = _seen_as(text, edges[2 * term], edges[2 * term + 1], main, kind, fold, alike)
+            if value and own == mixed:
                 hashes[term] = value
-                masked += only_mixed
+                masked += mixed
     return masked
+
+
+@compiled
+def _seen_as(
+    text: Bytes, begin: int, end: int, main: np.signedinteger, kind: Bytes, fold: npt.NDArray[np.uint32], alike: npt.NDArray[np.uint32]
+) -> tuple[np.uint64, bool]:
+    """The hash of a word as if it were of the script `main`, 0 where it is or cannot be; and whether some of its letters are."""
+    own = other = False
+    at, stop = np.uint64(begin), np.uint64(end)
+    value = np.uint64(FNV_OFFSET)
+    while at < stop:
+        point, at = decode(text, at)
+        if kind[point] == SKIPPED:
+            continue
+        script = script_of(np.int64(point))
+        letter = fold[point]
+        if script == main:
+            own = True
+        elif script >= 0:
+            other = True
+            letter = alike[main, point]
+            if letter == 0:
+                return np.uint64(0), own
+        value = (value ^ np.uint64(letter)) * np.uint64(FNV_PRIME)
+    return value if other else np.uint64(0), own
 
 
 @compiled

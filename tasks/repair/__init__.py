@@ -6,9 +6,9 @@ check finds what comes out more plausible; then invisible characters. docs/encod
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import accumulate, groupby
@@ -62,7 +62,7 @@ _MOST_TOKENS = 600  # beyond, a line's edits are not told apart: the comparison 
 Edit = dict[str, Any]
 
 
-@dataclass
+@dataclasses.dataclass
 class Effort:
     """What may still be spent on one field of a story, so that none takes longer than its length warrants: characters, see MOST_...
 
@@ -71,7 +71,7 @@ class Effort:
 
     broken: int = MOST_BROKEN
     vain: int = MOST_IN_VAIN
-    notes: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def edits(self, name: str) -> list[Edit]:
         """The notes as edits that change nothing."""
