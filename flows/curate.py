@@ -256,7 +256,9 @@ def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: b
     ]
     parts = job.each("read", ingest.read_batch, calls, storage=True)
     if unsettled := ledger.unsettled(parts, changes):
-        log.info("%d raw files changed or went away while they were read, the next run reads them: %s", len(unsettled), ", ".join(unsettled[:5]))
+        log.info(
+            "%d raw files changed or went away while they were read, the next run reads them: %s", len(unsettled), ", ".join(unsettled[:5])
+        )
     return ledger.merge(before.inputs, parts, changes, prune), unsettled
 
 
