@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
-SLOW_END_SECONDS = 10.0  # of Prefect, when its server answers no more
+SLOW_END_SECONDS = 5.0  # of Prefect, when its server answers no more
+STOPPED = "copydesk: stopped; nothing was published, and what was worked is not worked again"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,26 +227,25 @@ def _say(message: str, code: int) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     from flows import processes
 
-    stop = processes.stoppable(_stopped)
+    stop = processes.stoppable(lambda code: _end(STOPPED if code else "", code))
     try:
         code = _curate(chosen, stop)
     except processes.Stopped as stopped:
-        return _stopped(128 + stopped.signum)
+        with suppress(OSError):  # the terminal may be closed
+            _say(STOPPED, 128 + stopped.signum)
+        code = 128 + stopped.signum
     processes.end_within(SLOW_END_SECONDS, code)
     return code
 
 
-def _stopped(code: int) -> NoReturn:
-    """End at once: 0 when it was too late to stop."""
-    _end("copydesk: stopped; nothing was published, and what was worked is not worked again" if code else "", code)
-
-
 def _end(message: str, code: int) -> NoReturn:
-    """End this process at once, whatever Prefect or a worker would still wait for: what is left over the next run removes."""
-    with suppress(OSError):  # the terminal may be closed
+    """End this process now, whatever Prefect or a worker would still wait for: what is left over the next run removes."""
+    from flows import processes
+
+    with suppress(OSError):
         sys.stdout.flush()
         print(message, end="\n" if message else "", file=sys.stderr, flush=True)
-    os._exit(code)
+    processes.end_now(code)
 
 
 def _curate(chosen: argparse.Namespace, stop: Any) -> int:

@@ -16,6 +16,7 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OF_A_TERMINAL = {signal.SIGINT, signal.SIGHUP}
@@ -162,7 +164,13 @@ def sweep_again() -> None:
 def warm_up() -> None:
     """Start the server process, which imports while this process goes on."""
     multiprocessing.set_forkserver_preload(["flows.preload"])
-    resource_tracker.ensure_running()  # else the fork server starts it, and it unblocks the signal again
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    sys.warnoptions.append("ignore:resource_tracker")  # it inherits that: what it cleans up after a run that was killed is no news
+    try:
+        resource_tracker.ensure_running()  # else the fork server starts it, and it unblocks Ctrl-C again
+    finally:
+        sys.warnoptions.pop()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     with undisturbed():
         forkserver.ensure_running()
 
@@ -202,9 +210,20 @@ def not_without(needed: BaseProcess, stop: Stop, end: Callable[[], object]) -> N
     threading.Thread(target=wait, daemon=True).start()
 
 
+def end_now(code: int) -> NoReturn:
+    """End this process and its workers without another word: one that was just being forked would print what it misses."""
+    with suppress(Exception):
+        server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way to end it
+        os.kill(server, signal.SIGSTOP)  # so that it starts no more
+        workers = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii").split()
+        for pid in (*map(int, workers), server):
+            os.kill(pid, signal.SIGKILL)
+    os._exit(code)
+
+
 def end_within(seconds: float, code: int) -> None:
     """End this process with that exit code if it is still there then: Prefect may wait for a server that answers no more."""
-    timer = threading.Timer(seconds, os._exit, (code,))
+    timer = threading.Timer(seconds, end_now, (code,))
     timer.daemon = True
     timer.start()
 

@@ -35,6 +35,7 @@ LIFTED = ("headline", "byline", "agency", "date")
 _SPACE = re.compile(r"[^\S\n\r\v\f\x1c-\x1f\x85]")  # white space within a line
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them
 
+
 def escape(text: str) -> str:
     """The text for a line of markup, in which it commands neither rich nor the terminal."""
     return escape_markup(_harmless(text))

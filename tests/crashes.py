@@ -43,7 +43,7 @@ _TIME = re.compile(r"\d{8}T\d{6}\.\d+Z")
 _NUMBER = re.compile(r"(?<![a-z])[0-9a-f]{8,}(?![a-z])|\d+")
 
 
-class CrashFault(AssertionError):
+class CrashError(AssertionError):
     """A kill that a run did not survive; the text says where it was killed and what is wrong."""
 
 
@@ -77,7 +77,7 @@ class Scene:
         return forked(lambda: self._run(curated, kill, told), kill.seconds if kill else -1)
 
     def _run(self, curated: Path, kill: Kill | None, told: Path | None) -> None:
-        job.TOO_MUCH_NEW = 100.0  # type: ignore[misc]  # with so few files every run would be from scratch
+        job.TOO_MUCH_NEW = 100.0  # with so few files every run would be from scratch
         with stepping(curated, kill or Kill(), told) as step, inline(step=step):
             run(self.home / "raw", curated, *self.overrides, **self.options)
 
@@ -169,7 +169,7 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
 
 def _ran(scene: Scene) -> None:
     if scene.attempt(scene.home / "curated"):
-        raise CrashFault(f"{scene.name}: a run that nobody killed failed")
+        raise CrashError(f"{scene.name}: a run that nobody killed failed")
 
 
 def warm_up(home: Path) -> None:
@@ -190,7 +190,7 @@ def build(name: str, home: Path) -> Scene:
     restore(scene, curated)
     began = time.perf_counter()
     if code := scene.attempt(curated, told=told):
-        raise CrashFault(f"{name}: a run that nobody killed ended with {code}")
+        raise CrashError(f"{name}: a run that nobody killed ended with {code}")
     scene.seconds = time.perf_counter() - began
     scene.trace = tuple(told.read_text(encoding="utf-8").splitlines())
     scene.steps = tuple(line.partition(" ")[2] for line in scene.trace if line.startswith("step "))
@@ -209,7 +209,9 @@ def restore(scene: Scene, curated: Path) -> None:
 
 
 @contextmanager
-def stepping(curated: Path, kill: Kill, told: Path | None) -> Iterator[Callable[[str], None]]:
+def stepping(  # noqa: C901, PLR0915 - one wrapper for each call that changes the disk, all over one count
+    curated: Path, kill: Kill, told: Path | None
+) -> Iterator[Callable[[str], None]]:
     """Counts what changes the disk below a folder and kills this process at a step; gives what counts a step of another kind.
 
     `told` gets a line for each: `step NAME`; which files (by inode) are `dirty`, `clean` or `clean all`; which are `named` what.
@@ -263,7 +265,7 @@ def stepping(curated: Path, kill: Kill, told: Path | None) -> Iterator[Callable[
         return buffered if "b" in mode else io.TextIOWrapper(buffered, *rest, **named)
 
     def fsync(handle: int) -> None:
-        path = os.readlink(f"/proc/self/fd/{handle}")
+        path = os.fspath(Path(f"/proc/self/fd/{handle}").readlink())
         if ours(path):
             step(f"fsync {path}")
             tell(f"clean {os.fstat(handle).st_ino}")
@@ -277,7 +279,7 @@ def stepping(curated: Path, kill: Kill, told: Path | None) -> Iterator[Callable[
     try:
         for name in names:
             setattr(os, name, counted(name, real[name]))
-        builtins.open = io.open = opened  # type: ignore[assignment]
+        builtins.open = io.open = opened
         os.sync, os.fsync = sync, fsync  # type: ignore[assignment]
         yield step
     finally:
@@ -322,7 +324,7 @@ def state(curated: Path) -> dict[str, str]:
             found[name] = f"-> {names.get(path.readlink().name, path.readlink().name)}"
         elif path.is_file():
             found[name] = _content(path)
-        elif name not in (".work",):
+        elif name != ".work":
             found[name] = "folder"
     return found
 
@@ -377,7 +379,7 @@ def survive(scene: Scene, kills: Sequence[Kill], curated: Path) -> int:
     """Kill a run on the scene, its next run, and so on; then let one run to its end. Gives how many were killed in time.
 
     Raises:
-        CrashFault: after a kill the published snapshot is not whole, or what comes out in the end is not what it would have been.
+        CrashError: after a kill the published snapshot is not whole, or what comes out in the end is not what it would have been.
     """
     where = f"{scene.name}, killed {' and '.join(f'{kill} ({_named(scene, kill)})' for kill in kills)}"
     told, killed = curated.with_name(f"{curated.name} steps"), 0
@@ -387,19 +389,19 @@ def survive(scene: Scene, kills: Sequence[Kill], curated: Path) -> int:
         told.unlink(missing_ok=True)
         code = scene.attempt(curated, kill, told)
         if code not in (0, KILLED):
-            raise CrashFault(f"{where}: the run failed by itself ({code})")
+            raise CrashError(f"{where}: the run failed by itself ({code})")
         killed += code == KILLED
         if kill.way == "power" and told.exists():
             lose_power(curated, told)
         if faults := whole(scene, curated):
-            raise CrashFault(f"{where}: after the kill {faults[:3]}")
+            raise CrashError(f"{where}: after the kill {faults[:3]}")
     if code := scene.attempt(curated):
-        raise CrashFault(f"{where}: the next run ended with {code}")
+        raise CrashError(f"{where}: the next run ended with {code}")
     for turn in ("the next run", "a run with nothing new"):
         if faults := [*whole(scene, curated), *differences(state(curated), scene.expected)]:
-            raise CrashFault(f"{where}: after {turn} {faults[:5]}")
+            raise CrashError(f"{where}: after {turn} {faults[:5]}")
         if turn == "the next run" and scene.attempt(curated):
-            raise CrashFault(f"{where}: a run with nothing new failed")
+            raise CrashError(f"{where}: a run with nothing new failed")
     shutil.rmtree(curated)
     told.unlink(missing_ok=True)
     return killed
@@ -487,7 +489,7 @@ def _commanded(scene: Scene, curated: Path, cache: Path) -> None:
         command(scene.home / "raw", curated), env=environment(cache), cwd=scene.home, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise CrashFault(f"{scene.name}: the command ended with {done.returncode}: {done.stderr[-500:]}")
+        raise CrashError(f"{scene.name}: the command ended with {done.returncode}: {done.stderr[-500:]}")
 
 
 def survive_command(scene: Scene, seconds: float, curated: Path, cache: Path, alone: bool = False) -> bool:
@@ -496,7 +498,7 @@ def survive_command(scene: Scene, seconds: float, curated: Path, cache: Path, al
     Gives whether it was still running.
 
     Raises:
-        CrashFault: as `survive`, or a process is still there 20 s after the kill.
+        CrashError: as `survive`, or a process is still there 20 s after the kill.
     """
     where = f"{scene.name}, {'alone' if alone else 'with all its processes'} killed after {seconds:.2f} s"
     shutil.rmtree(curated, ignore_errors=True)
@@ -514,11 +516,11 @@ def survive_command(scene: Scene, seconds: float, curated: Path, cache: Path, al
         with suppress(ProcessLookupError):
             (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
     if not until(lambda: not session(process.pid), 20):
-        raise CrashFault(f"{where}: processes {session(process.pid)} are still there")
+        raise CrashError(f"{where}: processes {session(process.pid)} are still there")
     if faults := whole(scene, curated):
-        raise CrashFault(f"{where}: after the kill {faults[:3]}")
+        raise CrashError(f"{where}: after the kill {faults[:3]}")
     _commanded(scene, curated, cache)
     if faults := [*whole(scene, curated), *differences(state(curated), scene.expected)]:
-        raise CrashFault(f"{where}: after the next run {faults[:5]}")
+        raise CrashError(f"{where}: after the next run {faults[:5]}")
     shutil.rmtree(curated)
     return running
