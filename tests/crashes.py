@@ -369,7 +369,7 @@ def whole(scene: Scene, curated: Path) -> list[str]:
     now = snapshots.latest(curated)
     if now is None:
         return ["no published snapshot any more"] if before else []
-    faults = snapshots.verify(now)
+    faults = [str(fault) for fault in snapshots.verify(now)]
     if before and now.name != before.name and snapshots.read_manifest(now)["parent"] != before.name:
         faults.append(f"latest leads to {now.name}, neither the snapshot before nor the one after it")
     return faults
