@@ -85,7 +85,10 @@ def through_prefect(home: Path, number: int, chance: random.Random) -> dict[str,
     while found.kills < number:
         scene, alone = scenes[found.kills % 2], found.kills % 4 > 1
         seconds = chance.uniform(0.3, 0.95 * scene.seconds)
+        before = found.kills
         found.tried(scene.name, "alone" if alone else "group", crashes.survive_command, scene, seconds, home / "killed", cache, alone)
+        if found.kills == before:  # it had ended: the machine was busier when the time was taken
+            scene.seconds = max(2.0, 0.8 * seconds)
     return found.told("through Prefect")
 
 
@@ -108,7 +111,7 @@ class _Found:
         self.kills += killed
         self.survived += killed
         self.where[f"{scene}: {way}"] += killed
-        if killed and self.kills % 20 == 0:
+        if killed and self.kills % 10 == 0:
             print(f"{self.survived} of {self.kills} kills survived", flush=True)
 
     def told(self, where: str) -> dict[str, Any]:
