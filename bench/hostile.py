@@ -30,7 +30,7 @@ from tasks.ingest.read import MOST_UNPACKED
 from tasks.verdict import stories as reading
 
 KNOBS = settings.load()
-LIMIT = 30.0
+LIMIT = 240.0
 """Seconds after which a case counts as one that hangs."""
 SLOW = 2.0
 """Target: seconds for one story."""
