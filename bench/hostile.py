@@ -30,7 +30,7 @@ from tasks.ingest.read import MOST_UNPACKED
 from tasks.verdict import stories as reading
 
 KNOBS = settings.load()
-LIMIT = 30.0
+LIMIT = 240.0
 """Seconds after which a case counts as one that hangs."""
 SLOW = 2.0
 """Target: seconds for one story."""
@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> int:
 
 def worth(row: dict[str, Any]) -> float:
     """How many stories' time a case may take: one for each record, and for a file of many or of none one for each 10 MB that pass."""
-    return max(1.0, row.get("stories", 1), row.get("passed_mb", 0) / 10)
+    return float(max(1.0, row.get("stories", 1), row.get("passed_mb", 0) / 10))
 
 
 def show(row: dict[str, Any]) -> None:

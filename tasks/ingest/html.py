@@ -19,8 +19,8 @@ from tasks.ingest.page.trees import MOST_CHARACTERS, flatten, is_feed, lean, par
 
 __all__ = ["MOST_CHARACTERS", "HugeError", "Page", "lean", "page_text", "read_page"]
 
-MOST_ELEMENTS = 30_000
-"""Nine times the largest of 196 pages of news; trafilatura takes seconds over more, so that such a page is read without it."""
+MOST_ELEMENTS = 20_000
+"""Six times the largest of 196 pages of news; trafilatura takes seconds over more, so that such a page is read without it."""
 NESTED = 500
 """A page nested deeper is broken on purpose or by a program: trafilatura takes minutes over it, and lxml does not see its end."""
 LITTLE = 25

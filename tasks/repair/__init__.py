@@ -54,7 +54,7 @@ _EXAMPLES = 3
 _MOST_ROUNDS = 6
 _IN_DOUBT = 2.0  # plausibility that ftfy's reading must have before ours: ours has passed the language check (but ftfy knows lost bytes)
 MOST_BROKEN = 100_000  # characters of broken lines of one field that are mended, as often as they are read again
-MOST_IN_VAIN = 15_000  # characters of one field in which chains are looked for and not found
+MOST_IN_VAIN = 1_200  # sequences of one field of which chains are looked for and not found
 GIVEN_UP = "left as it is from here on: too much is broken"
 NO_CHAINS = "no chains looked for from here on: too many were looked for in vain"
 _MOST_TOKENS = 600  # beyond, a line's edits are not told apart: the comparison is quadratic
@@ -64,7 +64,7 @@ Edit = dict[str, Any]
 
 @dataclasses.dataclass
 class Effort:
-    """What may still be spent on one field of a story, so that none takes longer than its length warrants: characters, see MOST_...
+    """What may still be spent on one field of a story, so that none takes longer than its length warrants; see MOST_...
 
     notes: what was given up, in words, by the place from which on it was.
     """

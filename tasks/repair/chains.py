@@ -54,7 +54,7 @@ class Reading:
 
 
 def mend(line: str) -> tuple[str, list[str], int]:
-    """The line without mojibake, the readings that led there, in words, and the characters in which chains were looked for in vain.
+    """The line without mojibake, the readings that led there, in words, and the sequences of which chains were looked for in vain.
 
     A long line is mended window by window, and only so many windows are searched in vain, so that no line takes longer than
     its length warrants.
@@ -71,7 +71,7 @@ def mend(line: str) -> tuple[str, list[str], int]:
             found, steps = _once(mended)
             if found == mended:
                 failures += 1
-                vain += len(mended) if mended == window else 0
+                vain += len(suspect().findall(mended)) if mended == window else 0
                 break
             mended = found
             fixes.update(dict.fromkeys(steps))
