@@ -55,13 +55,14 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
     body = [
         f"<h1>copydesk</h1><p class=faint>{_text(manifest['snapshot'])}, from {_text(manifest['run']['raw'])}</p>",
         "<nav><a href=#gates>Gates</a><a href=#duplicates>Duplicates</a><a href=#removed>Removed lines</a><a href=#repairs>Repairs</a>"
-        "<a href=#quarantine>Quarantine</a><a href=../data_docs/index.html>Expectations</a></nav>",
+        "<a href=#quarantine>Quarantine</a><a href=#passed>Passed over</a><a href=../data_docs/index.html>Expectations</a></nav>",
         _funnel(manifest["counts"]),
         _section("gates", "Gates", _gates(manifest["gate"]["results"])),
         _section("duplicates", "Duplicates and the stories they repeat", _duplicates(snapshot, manifest["counts"]["duplicates"])),
         _section("removed", "Removed lines, most frequent first", _removed(snapshot)),
         _section("repairs", "Encoding repairs, most frequent first", _repairs(snapshot)),
         _section("quarantine", "Quarantine", _quarantine(snapshot)),
+        _section("passed", "Passed over", _passed_over(manifest)),
     ]
     page = (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>"
@@ -72,6 +73,23 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
     files.folder(path.parent)
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _passed_over(manifest: Mapping[str, Any]) -> str:
+    """What the run did not look at, with how often and why: none of it is a record of the seen set."""
+    run, match = manifest["run"], manifest.get("match", {})
+    rows = [(f"{number:,}", "files of raw/", why) for why, number in sorted(run.get("skipped", {}).items())]
+    rows += [(f"{number:,}", "records of web archives", why) for why, number in sorted(run.get("skipped_records", {}).items())]
+    rows += [(f"{len(run[name]):,}", "raw files", why) for name, why in _UNREAD if run.get(name)]
+    if left_out := match.get("pairs_left_out_at_hot_keys"):
+        rows.append((f"{left_out:,}", "pairs of stories", f"share a key that {match['hot_keys']:,} times very many have (cluster.hot_key)"))
+    return _table(("", "Of", "Why"), rows)
+
+
+_UNREAD = (
+    ("vanished", "gone; their records stay until --prune"),
+    ("unsettled", "changed while they were read; the next run reads them"),
+)
 
 
 def _funnel(counted: Mapping[str, Any]) -> str:

@@ -89,7 +89,7 @@ def test_a_snapshot_without_stories_has_an_empty_report(tmp_path: Path) -> None:
     counts = report.counts(tmp_path, files=0, records=0)
     assert counts == {"files": 0, "records": 0, "quarantined": {}, "duplicates": {}, "kept": 0}
     manifest = {"snapshot": "s", "run": {"raw": "raw"}, "counts": counts, "gate": {"results": []}}
-    assert report.write(tmp_path, manifest).read_text(encoding="utf-8").count("<p>None.</p>") == 5
+    assert report.write(tmp_path, manifest).read_text(encoding="utf-8").count("<p>None.</p>") == 6
 
 
 def test_the_funnel_adds_up(snapshot: tuple[Path, dict[str, list[dict[str, Any]]]]) -> None:
@@ -127,3 +127,12 @@ def test_the_page_shows_what_the_tables_hold(snapshot: tuple[Path, dict[str, lis
         escape(f"{row['raw_uri']}, {row['place']}") for row in sorted(tables["quarantine"], key=lambda row: [row[name] for name in ORDER])
     ]
     assert [place for place in re.findall(r"\d\.jsonl, line \d+", page) if place in places] == places
+
+
+def test_what_was_passed_over_is_told_with_its_number() -> None:
+    run = {"skipped": {"a link": 2}, "skipped_records": {"an image": 30}, "vanished": ["a.txt"], "unsettled": ()}
+    page = report._passed_over({"run": run, "match": {"hot_keys": 7, "pairs_left_out_at_hot_keys": 12_345}})
+    for said in ("<td class=number>2</td><td>files of raw/</td><td>a link", "30", "--prune", "12,345", "7 times"):
+        assert said in page
+    assert "changed while" not in page
+    assert report._passed_over({"run": {}}) == "<p>None.</p>"
