@@ -175,12 +175,12 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
-def end_with_the_run() -> None:
+def end_with_the_run(records: Path | None = None) -> None:
     """End this process when the one that started it is no more: killed, a run leaves nothing behind that waits for work."""
     for signum in STOPPING:
         if isinstance(signal.getsignal(signum), Stop):  # forked from it
             signal.signal(signum, signal.SIG_DFL)
-    _record(os.getpid())
+    _record(os.getpid(), records or _records())
     threading.Thread(target=_wait_and_end, daemon=True).start()
 
 
@@ -233,7 +233,9 @@ def pool(workers: int) -> Iterator[Executor]:
     """A pool of worker processes; work that is not yet begun is dropped when the caller fails, all work when it is stopped."""
     end_orphans()
     warm_up()
-    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"), initializer=end_with_the_run)
+    executor = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("forkserver"), initializer=end_with_the_run, initargs=(_records(),)
+    )
     try:
         with undisturbed():  # the fork server prints a stack trace when we leave before it has answered
             executor.submit(int).result()
@@ -271,7 +273,7 @@ def _records() -> Path:
     return cache_folder() / "processes" / hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
-def _record(pid: int) -> None:
+def _record(pid: int, folder: Path) -> None:
     """Put down that a process belongs to the run that started it; where the cache cannot be written it is not put down."""
     run = multiprocessing.parent_process()
     owner = run.pid if run and run.pid else os.getpid()
@@ -279,7 +281,6 @@ def _record(pid: int) -> None:
     if began is None or owner_began is None:  # a system without /proc; a run that is no more
         return
     with suppress(OSError):
-        folder = _records()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{owner}-{owner_began}.{pid}-{began}").touch()
 

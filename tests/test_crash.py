@@ -117,7 +117,7 @@ def test_latest_that_leads_nowhere_is_no_first_run(tmp_path: Path) -> None:
     with inline():
         snapshot = run(tmp_path / "raw", tmp_path / "curated").snapshot
         snapshot.rename(tmp_path / "elsewhere")
-        with pytest.raises(FileNotFoundError, match="put it back, or remove `latest`"):
+        with pytest.raises(FileNotFoundError, match="which is not there"):
             run(tmp_path / "raw", tmp_path / "curated")
 
 
