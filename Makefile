@@ -22,7 +22,7 @@ curate: .venv/runs
 	$(BIN)/copydesk run
 
 test: .venv/tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/tests
 	$(BIN)/ruff format --check --quiet .
