@@ -6,16 +6,17 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 .PHONY: setup curate test lint bench serve clean pins
 setup: .venv/runs
 
+# The lists of pins are whole, so no dependency is looked up (--no-deps): pip refuses those that ask for an extra when hashes are required.
 .venv/runs: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --require-hashes --requirement constraints.txt
+	$(INSTALL) --no-deps --require-hashes --requirement constraints.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@echo "compiling the kernels, once (a minute)"
 	@home=$$(mktemp -d) && $(BIN)/copydesk run --workers 1 --curated $$home/curated >$$home/log 2>&1 || cat $$home/log; rm -rf $$home
 	@touch $@
 
 .venv/tests: .venv/runs constraints-dev.txt
-	$(INSTALL) --require-hashes --requirement constraints-dev.txt
+	$(INSTALL) --no-deps --require-hashes --requirement constraints-dev.txt
 	@touch $@
 
 curate: .venv/runs
