@@ -330,6 +330,7 @@ def test_the_report_shows_markup_as_text(tmp_path: Path) -> None:
         "#removed",
         "#repairs",
         "#quarantine",
+        "#passed",
         "../data_docs/index.html",
     }
     assert "default-src 'none'" in page

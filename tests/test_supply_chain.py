@@ -42,7 +42,7 @@ def own_words(package: str) -> str:
     told = metadata.metadata(package)
     if "License-Expression" in told:
         return str(told["License-Expression"])
-    field = str(told["License"] or "").strip().split("\n")[0].strip(" =")
+    field = (told.get_all("License") or [""])[0].strip().split("\n")[0].strip(" =")
     classified = "; ".join(one.split("::")[-1].strip() for one in told.get_all("Classifier") or [] if one.startswith("License"))
     short = field if len(field) < 40 and not field.lower().startswith(("copyright", "1.")) else ""
     return short or classified or "nothing"
