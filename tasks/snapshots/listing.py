@@ -22,7 +22,7 @@ def listed(curated: Path) -> list[dict[str, Any]]:
         for path in files.inside(curated / place):
             state = "refused" if place == "refused" else "published" if path.name == published else "earlier"
             why = None
-            if hold and path.name in hold.names:
+            if hold and place == "snapshots" and path.name in hold.names:  # what is made again in the same second has the same name
                 state, why = "published" if state == "published" else "held", hold.why
             try:
                 manifest = read_manifest(path)
