@@ -335,6 +335,7 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
         "pairs_judged": sum(part.judged for part in judged) + sum(part.judged_late for part in clustered),
         "pairs_of_one_story": sum(part.positive for part in judged),
         "hot_keys": sum(part.hot_keys for part in proposed),
+        "components_cut": plan.chains,
         "pairs_left_out_at_hot_keys": sum(part.left_out for part in proposed),
     }, Chosen(plan.pairs_file, standing, copies, plan.stirred_file)
 

@@ -349,8 +349,8 @@ def _resembling(
 
     lower, upper = unpacked(proposed)
     split = _outline_widths(near, derivative)[0]
-    samples, far = (_least_samples(float(verdict.least_resemblance(days, derivative)), derivative.samples) for days in (0.0, np.inf))
-    least = np.where(since[upper] > lower, far, samples) if derivative.enabled else np.full(len(lower), 16 * split + 1)
+    close, far = (_least_samples(float(verdict.least_resemblance(days, derivative)), derivative.samples) for days in (0.0, np.inf))
+    least = np.where(since[upper] > lower, far, close) if derivative.enabled else np.full(len(lower), 16 * split + 1)
     values = -near.permutations % 8 + int(np.ceil(_EQUAL_SIGNATURE * near.permutations))
     if outlines_file:
         with files.arrow(outlines_file) as file:

@@ -83,6 +83,14 @@ def _passed_over(manifest: Mapping[str, Any]) -> str:
     rows += [(f"{len(run[name]):,}", "raw files", why) for name, why in _UNREAD if run.get(name)]
     if left_out := match.get("pairs_left_out_at_hot_keys"):
         rows.append((f"{left_out:,}", "pairs of stories", f"share a key that {match['hot_keys']:,} times very many have (cluster.hot_key)"))
+    if cut := match.get("components_cut"):
+        rows.append(
+            (
+                f"{cut:,}",
+                "groups of stories",
+                "too long a chain of resemblances to be looked at as a whole; its members are compared by pieces",
+            )
+        )
     return _table(("", "Of", "Why"), rows)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -150,6 +151,32 @@ def test_a_chain_of_resemblances_never_merges() -> None:
     chain = [member(name, name, i * HOUR) for i, name in enumerate("abcdef")]
     judged = [verdict(one, other, "near") for one, other in zip("abcde", "bcdef", strict=True)]
     assert kept(chain, judged) == {"a": "a", "b": "a", "c": "c", "d": "c", "e": "e", "f": "e"}
+
+
+def test_a_component_without_end_is_cut_and_a_story_with_many_copies_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs that nobody judged are asked for in pieces only: else a chain made by somebody would have each story compared with all."""
+    names = [f"s{i:02d}" for i in range(40)]
+    many = [member(name, name, i * HOUR) for i, name in enumerate(names)]
+    asked: list[cluster.Pair] = []
+
+    def judge(pairs: list[cluster.Pair]) -> list[Judgement]:
+        asked.extend(pairs)
+        return [verdict(a, b, None) for a, b in pairs]
+
+    chain = [verdict(one, other, "near") for one, other in pairwise(names)]
+    star = [verdict(names[0], other, "near") for other in names[1:]]
+    whole = kept(many, chain, judge)
+    uncut, asked[:] = len(asked), []
+    monkeypatch.setattr(cluster, "LONGEST_CHAIN", 10)
+    assert kept(many, chain, judge) == whole
+    assert len(asked) < uncut / 10
+    assert set(kept(many, star).values()) == {names[0]}
+
+
+def test_stories_of_each_component_are_counted() -> None:
+    component, sizes = cluster._components(np.array([[7, 3], [1, 2], [3, 9]]))
+    assert sorted(sizes) == [2, 3]
+    assert sizes[component].tolist() == [3, 2, 3]
 
 
 def test_pairs_that_were_not_proposed_are_judged_too() -> None:

@@ -131,8 +131,15 @@ def test_the_page_shows_what_the_tables_hold(snapshot: tuple[Path, dict[str, lis
 
 def test_what_was_passed_over_is_told_with_its_number() -> None:
     run = {"skipped": {"a link": 2}, "skipped_records": {"an image": 30}, "vanished": ["a.txt"], "unsettled": ()}
-    page = report._passed_over({"run": run, "match": {"hot_keys": 7, "pairs_left_out_at_hot_keys": 12_345}})
-    for said in ("<td class=number>2</td><td>files of raw/</td><td>a link", "30", "--prune", "12,345", "7 times"):
+    page = report._passed_over({"run": run, "match": {"hot_keys": 7, "pairs_left_out_at_hot_keys": 12_345, "components_cut": 9}})
+    for said in (
+        "<td class=number>2</td><td>files of raw/</td><td>a link",
+        "30",
+        "--prune",
+        "12,345",
+        "7 times",
+        "<td class=number>9</td><td>groups of stories",
+    ):
         assert said in page
     assert "changed while" not in page
     assert report._passed_over({"run": {}}) == "<p>None.</p>"

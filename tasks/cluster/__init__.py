@@ -39,11 +39,13 @@ STIRRED = pa.schema([pa.field("rank", pa.uint32(), nullable=False)], metadata={"
 
 @dataclass(frozen=True)
 class Plan:
-    """Where all pairs of one story are, the ranks for which what the last run decided may not hold, and their pairs in parts."""
+    """Where all pairs of one story are, the ranks for which what the last run decided may not hold, and their pairs in parts; how many
+    components have so many stories that they are cut (LONGEST_CHAIN)."""
 
     pairs_file: Path
     stirred_file: Path
     part_files: tuple[Path, ...]
+    chains: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
     stirred = np.zeros(len(roster.table), np.bool_)
     for some in (gone[gone >= 0], new[~again].reshape(-1), moved):
         stirred[some] = True
-    component = _components(ranks)
+    component, sizes = _components(ranks)
     concerned = np.unique(component[stirred[ranks].any(1)])
     work = np.isin(component, concerned)
     stirred[ranks[work].reshape(-1)] = True
@@ -105,7 +107,7 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
     for number, some in enumerate(_cut(component[order], parts)):
         part_files.append(out / f"component-pairs-{number:05d}.parquet")
         files.write_table(pairs.take(pa.array(order[some])), part_files[-1], compression="zstd")
-    return Plan(out / "pairs.parquet", out / "stirred.arrow", tuple(part_files))
+    return Plan(out / "pairs.parquet", out / "stirred.arrow", tuple(part_files), int((sizes > LONGEST_CHAIN).sum()))
 
 
 def carry(standing: Path, roster_file: Path, stirred_file: Path, out: Path, part: int, parts: int) -> Path:
@@ -151,17 +153,18 @@ def _packed(pairs_file: Path | None) -> npt.NDArray[np.uint64]:
         return np.array(file.get_batch(0).column(0).to_numpy())
 
 
-def _components(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each pair the number of its connected component."""
+def _components(ranks: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """For each pair the number of its connected component; for each component how many stories it has."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     if not len(ranks):
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     known, places = np.unique(ranks.reshape(-1), return_inverse=True)
     left, right = places.reshape(-1, 2).T
     graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(len(known), len(known)))
-    return np.asarray(connected_components(graph, directed=False)[1][left]).astype(np.int64)
+    of_story = np.asarray(connected_components(graph, directed=False)[1]).astype(np.int64)
+    return of_story[left], np.bincount(of_story)
 
 
 def _cut(component: npt.NDArray[np.int64], parts: int) -> list[npt.NDArray[np.int64]]:

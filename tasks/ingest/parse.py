@@ -15,6 +15,7 @@ import pyarrow as pa
 from tasks import dates, language, settings
 from tasks.ingest.decode import NotTextError, declared_charset, decode
 from tasks.ingest.html import MOST_CHARACTERS, HugeError, lean, page_text, read_page
+from tasks.ingest.record import MOST_VALUES
 from tasks.schema import INGESTED, conform
 
 _RARE_ENDS = "\r\v\f\u2028\u2029"  # of lines, beside \n
@@ -24,7 +25,6 @@ _EDGES = " \t\x1c\x1d\x1e\x1f\u3000\u200b\ufeff"
 _WRAP_WIDTHS = range(50, 101)
 _ROWS = 256  # whose texts are held as Python objects at a time
 MOST_LINES = 10_000  # of a story; a book of half a million characters has fewer
-MOST_VALUES = 2_000_000  # of a record of JSON: each is an object of some 60 bytes
 SHOWN = 200_000  # code points of an unusable record that go to the quarantine; the store has all of it
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from tasks.ingest.decode import BOMS, NotTextError, decode, decode_as, detected
-from tasks.ingest.record import HEAD_BYTES, Record, UnreadableError, too_large, whole
+from tasks.ingest.record import HEAD_BYTES, MOST_VALUES, Record, UnreadableError, too_large, whole
 from tasks.ingest.walk import RawFile
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ MOST_UNPACKED = 1 << 30  # bytes that any file may unpack to
 MOST_RATIO = 200  # and beyond that, so many times its own size: text packs 3 to 20 times, logs and repeated pages up to 100
 MOST_COLUMNS = 10_000  # of a table; pyarrow holds some KB for each
 MOST_CELLS = 1_000_000  # of a row of CSV
-MOST_VALUES = 2_000_000  # of a record of JSON: each is an object of some 60 bytes
 BATCH_ROWS, BATCH_BYTES = 256, 1 << 28  # of a Parquet file that are held as Python objects at a time
 
 

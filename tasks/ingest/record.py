@@ -6,6 +6,7 @@ import hashlib
 from typing import NamedTuple, Protocol
 
 HEAD_BYTES = 10_000  # what the quarantine shows of a record that is too large
+MOST_VALUES = 2_000_000  # of a record of JSON: each is an object of some 60 bytes
 
 
 class Record(NamedTuple):
