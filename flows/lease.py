@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from flows.identity import machine, started
 from tasks import files
 
 log = logging.getLogger("copydesk")
@@ -60,35 +61,18 @@ def owner_record(run: str | None) -> Record:
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "process_started": _process_started(os.getpid()),
-        "machine": _machine(),
+        "process_started": started(os.getpid()),
+        "machine": machine(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": run,
         "token": os.urandom(16).hex(),
     }
 
 
-def _machine() -> str | None:
-    """What only processes have in common that see each other by their ids: the boot of a kernel, and the name space of a container."""
-    try:
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return None
-
-
-def _process_started(pid: int) -> str | None:
-    """When a process of this machine started, in ticks since the boot; None if there is none, or the system does not tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]  # killed, but not yet taken note of by its parent
-    except (OSError, IndexError):
-        return None
-
-
 def gone(record: Record) -> bool:
     """Whether the owner was a process of this machine that is no more."""
-    same = record.get("machine") is not None and record["machine"] == _machine()
-    return same and _process_started(int(record["pid"])) != record["process_started"]
+    same = record.get("machine") is not None and record["machine"] == machine()
+    return same and started(int(record["pid"])) != record["process_started"]
 
 
 def read_record(data: bytes) -> Record:

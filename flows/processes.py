@@ -29,6 +29,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from flows.identity import machine, started
+
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OF_A_TERMINAL = {signal.SIGINT, signal.SIGHUP}
 GRACE_SECONDS = 5.0  # to end in order: to tell Prefect, to remove the work
@@ -252,25 +254,11 @@ def pool(workers: int) -> Iterator[Executor]:
 # ---- what a run that was killed has left ------------------------------------------------------------------------------
 
 
-def started(pid: int) -> int | None:
-    """When a process began, in ticks since the start of the system: with its id, its name for all time. None when it has ended."""
-    try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return None
-    return None if state in "ZX" else int(rest[18])
-
-
 def _records() -> Path:
     """A folder for empty files named OWNER-START.PROCESS-START: of this start of the system, and of this container, which has its own ids."""
     from tasks.settings import cache_folder
 
-    place = ""
-    for told in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
-        with suppress(OSError):
-            path = Path(told)
-            place += str(path.readlink()) if path.is_symlink() else path.read_text(encoding="ascii")
-    return cache_folder() / "processes" / hashlib.sha256(place.encode()).hexdigest()[:16]
+    return cache_folder() / "processes" / hashlib.sha256((machine() or "").encode()).hexdigest()[:16]
 
 
 def _record(pid: int, folder: Path) -> None:

@@ -26,7 +26,7 @@ from crashes import Kill, Scene
 from inline import inline, run
 
 from flows import curate as job
-from flows import processes
+from flows import identity, processes
 from tasks import files, ingest, snapshots
 from tasks.ingest import store as store_room
 
@@ -341,13 +341,13 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 def _ended() -> str:
     """The name of a process that is no more."""
     with subprocess.Popen(["sleep", "60"]) as process:
-        start = processes.started(process.pid)
+        start = identity.started(process.pid)
         process.kill()
     return f"{process.pid}-{start}"
 
 
 def test_what_a_killed_run_left_running_is_ended(records: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    (records / f"{_ended()}.{sleeper.pid}-{processes.started(sleeper.pid)}").touch()
+    (records / f"{_ended()}.{sleeper.pid}-{identity.started(sleeper.pid)}").touch()
     processes.end_orphans()
     assert sleeper.wait(10) == -signal.SIGKILL
     processes.end_orphans()
@@ -355,7 +355,7 @@ def test_what_a_killed_run_left_running_is_ended(records: Path, sleeper: subproc
 
 
 def test_a_stranger_with_the_id_of_an_orphan_is_left_alone(records: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    start = processes.started(sleeper.pid)
+    start = identity.started(sleeper.pid)
     assert start
     (records / f"{_ended()}.{sleeper.pid}-{start - 1}").touch()
     processes.end_orphans()
@@ -366,7 +366,7 @@ def test_a_stranger_with_the_id_of_an_orphan_is_left_alone(records: Path, sleepe
 
 def test_the_workers_of_a_run_that_lives_are_left_alone(records: Path, sleeper: subprocess.Popen[bytes]) -> None:
     me = os.getpid()
-    (records / f"{me}-{processes.started(me)}.{sleeper.pid}-{processes.started(sleeper.pid)}").touch()
+    (records / f"{me}-{identity.started(me)}.{sleeper.pid}-{identity.started(sleeper.pid)}").touch()
     processes.end_orphans()
     assert len(list(records.iterdir())) == 1
     with pytest.raises(subprocess.TimeoutExpired):
@@ -377,14 +377,14 @@ def test_a_process_that_nobody_waited_for_has_ended() -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
-    assert crashes.until(lambda: processes.started(pid) is None, 10)
+    assert crashes.until(lambda: identity.started(pid) is None, 10)
     os.waitpid(pid, 0)
 
 
 def test_a_pool_puts_its_workers_down(records: Path) -> None:
     with processes.pool(1) as pool:
         worker = pool.submit(os.getpid).result()
-        assert f"{os.getpid()}-{processes.started(os.getpid())}.{worker}-{processes.started(worker)}" in {
+        assert f"{os.getpid()}-{identity.started(os.getpid())}.{worker}-{identity.started(worker)}" in {
             path.name for path in records.iterdir()
         }
 

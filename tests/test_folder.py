@@ -30,7 +30,7 @@ from tasks import files
 target, seconds, machine, begin = sys.argv[1:]
 lease.LEASE_SECONDS, lease.SETTLE_SECONDS, folder.LOOK_FAR_SECONDS = float(seconds), 0.3, 0.2
 if machine:
-    lease._machine = lambda: machine
+    lease.machine = lambda: machine
 while time.time() < float(begin):
     pass
 try:

@@ -287,6 +287,7 @@ def test_rollback_holds_what_was_bad_until_its_release(home: Path, capsys: pytes
     assert again.manifest["gate"]["passed"]
     assert snapshots.verify(again.snapshot) == []
     write(home, "c.jsonl", 2)
+    next_second()
     more = run(home)  # some more stories, and the bad ones
     assert (more.end, more.manifest["held"]["repeats"]) == ("held", ["raw files it brought: bad.jsonl"])
     assert published(home) == good.name
@@ -298,8 +299,10 @@ def test_rollback_holds_what_was_bad_until_its_release(home: Path, capsys: pytes
     inline.run(home / "raw", home / "scratch")
     assert found == inline.files(home / "scratch")
     write(home, "bad.jsonl", 1)
+    next_second()
     assert run(home, "publish.keep=1").end == "held"
     write(home, "d.jsonl", 3)
+    next_second()
     assert run(home, "publish.keep=1").end == "held"
 
     capsys.readouterr()
