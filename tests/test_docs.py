@@ -15,7 +15,7 @@ from conftest import ROOT
 
 import flows
 import tasks
-from flows.command_line import _parser
+from flows.command_line import parser
 from tasks import boilerplate, verdict
 from tasks.schema import COLUMNS, DECISIONS, TABLES
 from tasks.settings import Settings
@@ -56,7 +56,7 @@ def test_the_readme_lists_the_columns_and_settings_of_the_code() -> None:
 
 
 def test_the_readme_lists_every_verb() -> None:
-    verbs = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    verbs = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
     listed = dict(re.findall(r"\| `copydesk (\w+)[^`]*` \| (.*?) \|", between("commands")))
     assert listed == {choice.dest: choice.help for choice in verbs._choices_actions}
 

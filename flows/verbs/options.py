@@ -1,0 +1,92 @@
+"""What verbs share: exit codes, options, and where they look."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
+
+
+def verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def curated(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--curated", default="curated", metavar="DIR", help="folder of the snapshots, or its URL (default: curated)")
+
+
+def runner(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runner",
+        default="local",
+        metavar="local|dask[:ADDRESS]",
+        help="where the work is done: in processes of this machine (default), or on a Dask cluster, e.g. dask:tcp://10.0.0.7:8786; "
+        "plain `dask` starts one on this machine. A cluster needs --raw and --curated where all its workers reach them",
+    )
+
+
+def wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        type=_seconds,
+        const=3600.0,
+        default=0.0,
+        metavar="SECONDS",
+        help="if another run holds the folder, wait for it, at most so long (default: an hour), instead of ending with exit code 4",
+    )
+
+
+def _seconds(written: str) -> float:
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{written} is no number of seconds")
+    return seconds
+
+
+def settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", metavar="FILE", help="settings in TOML (default: copydesk.toml, if there is one)")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="one setting, e.g. near.jaccard=0.6"
+    )
+
+
+def as_json(parser: argparse.ArgumentParser, gives: str) -> None:
+    parser.add_argument("--json", action="store_true", help=f"for programs: {gives}")
+
+
+def settings_file(chosen: argparse.Namespace) -> str | None:
+    return chosen.settings or ("copydesk.toml" if Path("copydesk.toml").is_file() else None)
+
+
+def say(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def folder(written: str) -> Path:
+    """A folder as the person wrote it, or behind its URL."""
+    from tasks import files
+
+    located = files.located(written)
+    return located if "://" in written else Path(written)
+
+
+def snapshot(chosen: argparse.Namespace) -> Path | None:
+    from tasks import files
+    from tasks.snapshots import latest
+
+    curated = folder(chosen.curated)
+    files.reachable(curated)
+    found = latest(curated)
+    if found is None:
+        say(f"copydesk: no snapshot under {chosen.curated} yet; `copydesk run` makes one", USAGE)
+    return found
