@@ -166,7 +166,7 @@ def keys(roster: Path, folder: Path, near: settings.Near = NEAR) -> list[Path]:
 
 
 def proposed(roster: Path, folder: Path, near: settings.Near = NEAR) -> match.Proposed:
-    return match.propose(keys(roster, folder, near), roster, 0, folder, near, DERIVATIVE, HOT)
+    return match.propose(keys(roster, folder, near), roster, [0], folder, near, DERIVATIVE, HOT)[0]
 
 
 def ranks(found: match.Proposed) -> tuple[index.Ranks, index.Ranks]:

@@ -93,7 +93,8 @@ def timed(pool: ProcessPoolExecutor, shards: list[str], folder: Path, work: Path
     each("roster", index.write_roster, [(folder, shards, (), roster)])
     batches = index.batches(roster, STORIES_A_TASK)
     keys = each("keys", match.keys, [(roster, some, work / f"keys-{some[0]}.arrow", WORKERS, near, derivative) for some in batches])
-    proposed = each("propose", match.propose, [(keys, roster, part, work, derivative, policy.hot_key) for part in parts])
+    found = each("propose", match.propose, [(keys, roster, [part], work, near, derivative, policy.hot_key) for part in parts])
+    proposed = [part for some in found for part in some]
     judged = each("judge", match.judge, [(proposed, roster, work, near, derivative, part, WORKERS) for part in parts])
     (plan,) = each("components", cluster.plan, [([part.judged_file for part in judged], roster, work, 4 * WORKERS)])
     calls = [(file, roster, standing / f"{number}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)]

@@ -221,8 +221,8 @@ def _proposed(sides: Sequence[Side], table: pa.Table, knobs: settings.Settings) 
         work, roster = Path(folder), Path(folder) / "roster.arrow"
         index.write_roster(work, [index.write(table, work, "both", None)], (), roster)
         keys = match.keys(roster, [0], work / "keys.arrow", 1, knobs.near, knobs.derivative)
-        pairs = match.propose([keys], roster, 0, work, knobs.near, knobs.derivative, 2)
-        judged = match.judge([pairs], roster, work, knobs.near, knobs.derivative)
+        pairs = match.propose([keys], roster, [0], work, knobs.near, knobs.derivative, 2)
+        judged = match.judge(pairs, roster, work, knobs.near, knobs.derivative)
         return judged.judged > 0
 
 

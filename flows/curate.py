@@ -33,6 +33,7 @@ SCANNED_A_TASK = 64_000  # of whose keys few are kept
 PROPOSED_AT_LEAST = 4_000  # stories whose keys are worth a range of their own
 JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold
 COMPARED_AT_MOST = 8_000_000  # the same where most were proposed by the last run too
+WRITTEN_AT_ONCE = 40_000  # records that a task holds with their texts: some 300 MB
 TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all stories are matched anew: the faster way
 
 
@@ -347,14 +348,15 @@ def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match
     keys_a_story = near.bands + derivative.samples + RUNS_A_STORY
     together = run.memory_mb * 1_000_000 // run.workers // KEY_BYTES
     ranges = max(1, min(job.runner.slots, stories // PROPOSED_AT_LEAST), -(-stories * keys_a_story // together))
+    tasks = min(ranges, job.runner.slots) if only else ranges  # few keys are in a range then
     batches = index.batches(roster, SCANNED_A_TASK if only else min(STORIES_A_TASK, together // keys_a_story))
     calls = [(roster, batch, folder / f"keys-{number:06d}.arrow", ranges, near, derivative, only) for number, batch in enumerate(batches)]
     keys = job.each("keys", match.keys, calls)
     hot = job.knobs.cluster.hot_key
     outlines = job.one("outlines", match.outlines, roster, folder / "outlines.arrow", near, derivative) if not only else None
-    return job.each(
-        "propose", match.propose, [(keys, roster, part, folder, near, derivative, hot, outlines, only) for part in range(ranges)]
-    )
+    parts = [range(ranges)[number::tasks] for number in range(tasks)]
+    found = job.each("propose", match.propose, [(keys, roster, some, folder, near, derivative, hot, outlines, only) for some in parts])
+    return [part for some in found for part in some]
 
 
 # ---- the snapshot -----------------------------------------------------------------------------------------------------
@@ -377,7 +379,7 @@ def _write(
         files = publish.take_over(layout.unchanged, draft, before.snapshot)
     else:
         layout, files = job.one("layout", publish.plan, decided, rows), []
-    share = max(1, min(rows, -(-sum(unit.rows for unit in layout.units) // job.runner.slots)))
+    share = max(1, min(WRITTEN_AT_ONCE, -(-sum(unit.rows for unit in layout.units) // job.runner.slots)))
     calls = [(batch, decided, draft, before.snapshot) for batch in publish.batches(layout.units, share)]
     files += [entry for batch in job.each("write", publish.write, calls, storage=True) for entry in batch]
     return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]

@@ -177,26 +177,20 @@ def _keys(
     table = index.features(roster, ranks, ["text_hash", "signature", "sketch", "winnowed"])
     rows, signature = _matrix(table["signature"], near.permutations)
     bands = sketches.band_keys(signature, near.bands, near.rows, _NEAR)
-    runs = _values(table["winnowed"])
-    run_rows = np.asarray(pc.list_parent_indices(table["winnowed"]).to_numpy())
-    # keys, the rows they are of, how many a row, further samples
-    kinds: list[tuple[Any, Any, int, Any]] = [
-        (text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), rows, 1, None),
-        (bands.reshape(-1), rows, near.bands, None),
-        (runs * np.uint64(_RUN), run_rows, 1, None),
-    ]
+    texts, bands = text_hashes(table)[rows, 0] ^ np.uint64(_EXACT), bands.reshape(-1)
+    runs = _values(table["winnowed"]) * np.uint64(_RUN)
+    at_text, at_band, at_run = (np.arange(len(key)) if bitmap is None else pairs.may_hold(bitmap, key) for key in (texts, bands, runs))
+    key = [texts[at_text], bands[at_band], runs[at_run]]
+    row = [rows[at_text], rows[at_band // near.bands], _lists(table["winnowed"], at_run)]
+    further = [np.zeros(sum(map(len, key)), np.uint32)]
     if derivative.enabled:
         rows, matrix = _matrix(table["sketch"], derivative.samples)
-        triples, more = sketches.ruler_keys(matrix, derivative.rows, derivative.far_rows - derivative.rows, _DERIVATIVE)
-        kinds.append((triples.reshape(-1), rows, derivative.samples, more.reshape(-1) | np.uint32(1)))
-    found = []
-    for key, of_row, each, further in kinds:
-        at = np.arange(len(key)) if bitmap is None else np.flatnonzero(pairs.may_hold(bitmap, key))
-        found.append(
-            (key[at], ranks[of_row[at // each]].astype(np.uint32), np.zeros(len(at), np.uint32) if further is None else further[at])
-        )
-    keys, of_rank, samples = (np.concatenate(column) for column in zip(*found, strict=True))
-    return keys, of_rank, samples
+        triples = sketches.ruler_keys(matrix, derivative.rows, _DERIVATIVE).reshape(-1)
+        at = np.arange(len(triples)) if bitmap is None else pairs.may_hold(bitmap, triples)
+        key.append(triples[at])
+        row.append(rows[at // derivative.samples])
+        further.append(sketches.further_samples(matrix, at, derivative.rows, derivative.far_rows - derivative.rows) | np.uint32(1))
+    return np.concatenate(key), ranks[np.concatenate(row)].astype(np.uint32), np.concatenate(further)
 
 
 def text_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
@@ -210,7 +204,15 @@ def text_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
 
 def _values(column: pa.ChunkedArray[Any]) -> npt.NDArray[Any]:
     """What stands in the lists of a column of one chunk, one list after the other, where it lies."""
-    return np.asarray(column.combine_chunks().flatten())
+    return np.asarray(column.chunk(0).flatten()) if column.num_chunks == 1 else np.asarray(column.combine_chunks().flatten())
+
+
+def _lists(column: pa.ChunkedArray[Any], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number of the list in which some of the `_values` stand."""
+    lengths = pc.list_value_length(column).fill_null(0).to_numpy()
+    if len(places) == lengths.sum():  # all of them
+        return np.repeat(np.arange(len(lengths)), lengths)
+    return np.searchsorted(np.cumsum(lengths), places, side="right")
 
 
 def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
@@ -233,39 +235,42 @@ def _matrix(column: pa.ChunkedArray[Any], width: int) -> tuple[npt.NDArray[np.in
 def propose(
     key_files: Sequence[Path],
     roster_file: Path,
-    part: int,
+    parts: Sequence[int],
     out: Path,
     near: settings.Near,
     derivative: settings.Derivative,
     hot_key: int,
     outlines_file: Path | None = None,
     only: Path | None = None,
-) -> Proposed:
-    """Write the distinct pairs of stories that share a key of one range: PAIRS, for the seen set now and for that of the last run.
+) -> list[Proposed]:
+    """Write the distinct pairs of stories that share a key of some ranges: PAIRS, for the seen set now and for that of the last run.
 
     A story is proposed with those of its key that come before it in keep order: with the first `hot_key` of all, or, by the
     bands of its sketch, of those published some days before it at most (all, if it has no date) and of those that have its
     further samples too. Chance meetings are thrown out by the outlines of signatures and sketches.
 
     Args:
-        key_files: of all shards; part: the range.
+        key_files: of all shards; parts: the ranges, of which one is held at a time.
         out: folder; `now-PART.arrow` and `then-PART.arrow` are written.
         outlines_file: what `outlines` wrote; without it `judge` looks at the outlines of the pairs that are new, and of no others.
         only: the TOUCHED file that the keys were chosen by: the pairs of all other keys are as they were.
     """
-    roster = Roster.read(roster_file)
-    key, rank, further, alone = _shared_keys(key_files, part, _touched(only) if only else None)
+    roster, touched = Roster.read(roster_file), _touched(only) if only else None
     since, dated = _since(roster, derivative.days)
-    now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now)
-    then = _proposed(key, rank, further, since, dated, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
-    found, numbers = [], []
-    for name, (every, _, _) in (("now", now), ("then", then)):
-        pairs = every[_resembling(every, roster, since, outlines_file, near, derivative)] if outlines_file else every
-        found.append(out / f"{name}-{part:05d}.arrow")
-        numbers.append(len(pairs))
-        files.write_arrow([pa.record_batch([pa.array(pairs)], schema=PAIRS)], PAIRS, found[-1])
-    distinct = alone + int((key[1:] != key[:-1]).sum()) + min(1, len(key))
-    return Proposed(found[0], found[1], numbers[0], distinct, *now[1:], outlines_file is not None)
+    every = []
+    for part in parts:
+        key, rank, further, alone = _shared_keys(key_files, part, touched)
+        now = _proposed(key, rank, further, since, dated, hot_key, None if roster.now.all() else roster.now)
+        then = _proposed(key, rank, further, since, dated, hot_key, roster.then) if roster.then.any() else (np.zeros(0, np.uint64), 0, 0)
+        found, numbers = [], []
+        for name, (pairs, _, _) in (("now", now), ("then", then)):
+            kept = pairs[_resembling(pairs, roster, since, outlines_file, near, derivative)] if outlines_file else pairs
+            found.append(out / f"{name}-{part:05d}.arrow")
+            numbers.append(len(kept))
+            files.write_arrow([pa.record_batch([pa.array(kept)], schema=PAIRS)], PAIRS, found[-1])
+        distinct = alone + int((key[1:] != key[:-1]).sum()) + min(1, len(key))
+        every.append(Proposed(found[0], found[1], numbers[0], distinct, *now[1:], outlines_file is not None))
+    return every
 
 
 def _since(roster: Roster, days: int) -> tuple[npt.NDArray[np.uint32], int]:

@@ -151,7 +151,7 @@ class Gate(Section):
 class Publish(Section):
     """How the snapshot is written, and how many are kept."""
 
-    file_rows: int = Field(50_000, ge=100, description="most rows of a Parquet file")
+    file_rows: int = Field(10_000, ge=100, description="most rows of a Parquet file; where one of them changes, all are written again")
     keep: Count | Literal["all"] = Field(
         24, description="snapshots that are kept, the new one included, or `all`; 24: on an hourly schedule a reader has a day to finish"
     )

@@ -37,7 +37,6 @@ server.stop()
 def s3(bucket: str = "news") -> Iterator[dict[str, str]]:
     """An S3 server with an empty bucket; gives the environment in which boto, and so s3fs, finds it."""
     server = subprocess.Popen([sys.executable, "-c", _SERVE_S3], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdin
     assert server.stdout
     try:
         address = server.stdout.readline().strip()
@@ -51,8 +50,7 @@ def s3(bucket: str = "news") -> Iterator[dict[str, str]]:
         urllib.request.urlopen(urllib.request.Request(f"{address}/{bucket}", method="PUT")).close()  # noqa: S310 - our own server
         yield environment
     finally:
-        server.stdin.close()
-        server.wait(20)
+        server.communicate(timeout=20)
 
 
 @dataclass

@@ -67,7 +67,7 @@ def propose(
     folder.mkdir(exist_ok=True)
     numbers = [number for batch in index.batches(roster_file, 1) for number in batch]
     keys = [match.keys(roster_file, [n], folder / f"keys-{n}.arrow", partitions, NEAR, DERIVATIVE, only) for n in numbers]
-    return [match.propose(keys, roster_file, part, folder, NEAR, DERIVATIVE, hot_key, None, only) for part in range(partitions)]
+    return match.propose(keys, roster_file, range(partitions), folder, NEAR, DERIVATIVE, hot_key, None, only)
 
 
 def ranked(found: Sequence[match.Proposed], when: str = "now") -> list[tuple[int, int]]:

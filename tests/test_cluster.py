@@ -175,7 +175,7 @@ def test_a_component_without_end_is_cut_and_a_story_with_many_copies_is_not(monk
 
 def test_stories_of_each_component_are_counted() -> None:
     component, sizes = cluster._components(np.array([[7, 3], [1, 2], [3, 9]]))
-    assert sorted(sizes) == [2, 3]
+    assert sorted(sizes[sizes > 1]) == [2, 3]
     assert sizes[component].tolist() == [3, 2, 3]
 
 

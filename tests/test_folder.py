@@ -65,8 +65,10 @@ class Rival:
 
     def end(self) -> None:
         assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.close()
         self.process.wait(20)
+        self.process.stdout.close()
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def rival(target: Path, lease: float = 120, machine: str = "") -> Iterator[Rival
         yield other
     finally:
         other.process.kill()
-        other.process.wait()
+        other.end()
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -137,7 +139,7 @@ def test_a_run_that_fails_lets_go(curated: Path) -> None:
 def test_what_a_killed_process_of_this_machine_held_is_free_at_once(curated: Path) -> None:
     with rival(curated) as other:
         other.process.kill()
-        other.process.wait()
+        other.end()
         with held(curated) as lock:
             lock.confirm()
 

@@ -321,9 +321,9 @@ def test_entries_of_a_key_are_sorted_by_rank(rows: list[tuple[int, int, int]]) -
 @given(hashes, hashes, st.integers(6, 20))
 def test_a_bitmap_holds_all_it_was_filled_with(inside: list[int], other: list[int], bits: int) -> None:
     bitmap = pairs.filled(np.array(inside, np.uint64), bits)
-    assert pairs.may_hold(bitmap, np.array(inside, np.uint64)).all()
+    assert pairs.may_hold(bitmap, np.array(inside, np.uint64)).tolist() == list(range(len(inside)))
     low = {key % (1 << bits) for key in inside}
-    assert pairs.may_hold(bitmap, np.array(other, np.uint64)).tolist() == [key % (1 << bits) in low for key in other]
+    assert pairs.may_hold(bitmap, np.array(other, np.uint64)).tolist() == [i for i, key in enumerate(other) if key % (1 << bits) in low]
 
 
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=60))
@@ -407,7 +407,9 @@ def test_band_keys_agree_exactly_where_bands_agree(bands: int, rows: int) -> Non
 def test_ruler_keys_agree_exactly_where_their_samples_agree(rows: int, further: int) -> None:
     generator = np.random.default_rng(rows * 10 + further)
     values = generator.integers(0, 2, (8, 40)).astype(np.uint32)
-    keys, more = sketches.ruler_keys(values, rows, further, 2)
+    keys = sketches.ruler_keys(values, rows, 2)
+    more = sketches.further_samples(values, np.arange(keys.size), rows, further).reshape(keys.shape)
+    assert (sketches.further_samples(values, np.array([3, 77]), rows, further) == more.reshape(-1)[[3, 77]]).all()
     places = (np.arange(40)[:, None] + sketches.RULER[: rows + further]) % 40
     for i in range(8):
         for j in range(8):
@@ -434,6 +436,12 @@ def test_digests_are_fnv1a_finished(batch: list[str]) -> None:
         return value ^ value >> 33
 
     assert digests.digest(*terms.buffers(batch)).tolist() == [plain(text) for text in batch]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
+def test_hex_digits_are_read(values: list[int]) -> None:
+    written = "".join(f"{value:016x}" for value in values)
+    assert digests.from_hex(np.frombuffer(written.encode(), np.uint8)).tolist() == values
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_size=4), st.lists(st.integers(0, 9), max_size=8))

@@ -109,7 +109,7 @@ def test_outlines_leave_out_next_to_none_of_what_sift_keeps(tmp_path: Path) -> N
     read = index.Roster.read(found)
     keys = [tmp_path / "made" / f"keys-{n}.arrow" for n in range(len(read.shards))]
     outlines = match.outlines(found, tmp_path / "outlines.arrow", NEAR, DERIVATIVE)
-    outlined = [match.propose(keys, found, part, tmp_path, NEAR, DERIVATIVE, POLICY.hot_key, outlines) for part in range(3)]
+    outlined = match.propose(keys, found, range(3), tmp_path, NEAR, DERIVATIVE, POLICY.hot_key, outlines)
     assert set(ranked(outlined)) < set(ranked(made))
     one, other = (match.judge(proposed, found, tmp_path / "judged", NEAR, DERIVATIVE) for proposed in (made, outlined))
     assert (one.proposed, one.judged, one.positive) == (other.proposed, other.judged, other.positive)

@@ -169,7 +169,6 @@ def test_a_reader_reads_on_while_others_are_published_and_old_ones_go(home: Path
         write(home, f"{part}.jsonl", part)
     opened = run(home).snapshot
     reader = subprocess.Popen([sys.executable, "-c", READER, str(opened)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert reader.stdin
     assert reader.stdout
     assert reader.stdout.readline() == "reading\n"
     removed = []
@@ -182,11 +181,10 @@ def test_a_reader_reads_on_while_others_are_published_and_old_ones_go(home: Path
         removed += done.manifest["run"]["removed"]["snapshots"]
     assert removed == [oldest.name]
     assert not oldest.exists()
-    reader.stdin.write("\n")
-    reader.stdin.flush()
     kept = pq.read_table(opened / "stories").num_rows
-    assert reader.stdout.readline() == f"{kept} {kept}\n"
-    assert reader.wait(20) == 0
+    told, _ = reader.communicate("\n", timeout=20)
+    assert told == f"{kept} {kept}\n"
+    assert reader.returncode == 0
     assert snapshots.verify(opened) == []
 
 

@@ -75,7 +75,7 @@ def curated(
             match.keys(roster, batch, work / f"keys-{n}", 2, KNOBS.near, KNOBS.derivative)
             for n, batch in enumerate(index.batches(roster, 5))
         ]
-        proposed = [match.propose(keys, roster, part, work, KNOBS.near, KNOBS.derivative, 50) for part in range(2)]
+        proposed = match.propose(keys, roster, range(2), work, KNOBS.near, KNOBS.derivative, 50)
         judged = match.judge(proposed, roster, work, KNOBS.near, KNOBS.derivative).judged_file
         plan = cluster.plan([judged], roster, work, 2)
         for n, part in enumerate(plan.part_files):

@@ -33,7 +33,8 @@ __all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "carry
 
 COPIES = pa.schema([schema.COLUMNS[name].field() for name in ("cluster_id", "copies", "copy_sources")])
 _QUICK = {**files.encoding(schema.STANDING), "compression": "lz4"}
-"""Standings with their evidence are read and written again by each run."""
+"""Standings with their evidence are read and written again by each run, and so are pairs."""
+_PAIRS = {"compression": "lz4", "use_dictionary": False}
 STIRRED = pa.schema([pa.field("rank", pa.uint32(), nullable=False)], metadata={"description": "stories whose cluster may have changed"})
 
 
@@ -78,13 +79,15 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
         last: pairs of the last run.
         let_go: pairs of the last run that are proposed no more.
     """
+    from tasks.kernels import digests
+
     roster = Roster.read(roster_file)
     fresh = pa.concat_tables([verdict.JUDGED.empty_table(), *(files.read_table(path) for path in judged)])
     before = files.read_table(last) if last else verdict.JUDGED.empty_table()
     old, old_packed = _ranked(roster, before)
     new, new_packed = _ranked(roster, fresh)
-    stands = (old >= 0).all(1) & roster.now[old].all(1) & ~np.isin(old_packed, _packed(let_go))
-    again = np.isin(new_packed, old_packed[stands])
+    stands = (old >= 0).all(1) & roster.now[old].all(1) & ~digests.within(old_packed, _packed(let_go))
+    again = digests.within(new_packed, np.sort(old_packed[stands]))
     pairs = pa.concat_tables([before.filter(pa.array(stands)), fresh.filter(pa.array(~again))])
     ranks = np.concatenate([old[stands], new[~again]])
 
@@ -99,14 +102,14 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
     stirred[ranks[work].reshape(-1)] = True
 
     files.folder(out / "standing")
-    files.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", compression="zstd")
+    files.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", **_PAIRS)
     found = pa.array(np.flatnonzero(stirred).astype(np.uint32))
     files.write_arrow([pa.record_batch([found], schema=STIRRED)], STIRRED, out / "stirred.arrow")
     order = np.flatnonzero(work)[np.argsort(component[work], kind="stable")]
     part_files = []
     for number, some in enumerate(_cut(component[order], parts)):
         part_files.append(out / f"component-pairs-{number:05d}.parquet")
-        files.write_table(pairs.take(pa.array(order[some])), part_files[-1], compression="zstd")
+        files.write_table(pairs.take(pa.array(order[some])), part_files[-1], **_PAIRS)
     return Plan(out / "pairs.parquet", out / "stirred.arrow", tuple(part_files), int((sizes > LONGEST_CHAIN).sum()))
 
 
@@ -154,15 +157,15 @@ def _packed(pairs_file: Path | None) -> npt.NDArray[np.uint64]:
 
 
 def _components(ranks: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """For each pair the number of its connected component; for each component how many stories it has."""
+    """For each pair the number of its connected component; for each component, those of one story too, how many stories it has."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     if not len(ranks):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    known, places = np.unique(ranks.reshape(-1), return_inverse=True)
-    left, right = places.reshape(-1, 2).T
-    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(len(known), len(known)))
+    left, right = ranks.T
+    stories = int(ranks.max()) + 1
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(stories, stories))
     of_story = np.asarray(connected_components(graph, directed=False)[1]).astype(np.int64)
     return of_story[left], np.bincount(of_story)
 
@@ -247,17 +250,18 @@ def copies(standing: Path, roster_file: Path, out: Path) -> Path:
         standing: folder of the STANDING files; out: the Parquet file to write.
     """
     table = files.read_table(standing, columns=["story_id", "source", "duplicate_of"], schema=schema.STANDING)
-    repeats = table.filter(pc.is_valid(table["duplicate_of"]))
+    repeats = table.filter(pc.is_valid(table["duplicate_of"])).select(["duplicate_of", "source"]).rename_columns(["cluster_id", "source"])
     roster = Roster.read(roster_file)
-    kept = pc.unique(repeats["duplicate_of"]).to_pylist()
-    own = index.features(roster, roster.find(kept), ["source"])["source"].to_pylist()
-    count = dict.fromkeys(kept, 1)
-    sources = {name: {source} - {None} for name, source in zip(kept, own, strict=True)}
-    for name, source in zip(repeats["duplicate_of"].to_pylist(), repeats["source"].to_pylist(), strict=True):
-        count[name] += 1
-        sources[name] |= {source} - {None}
-    counted = pa.table([kept, [count[name] for name in kept], [sorted(sources[name]) for name in kept]], schema=COPIES)
-    files.write_table(counted, out, compression="zstd")
+    kept = pc.unique(repeats["cluster_id"])
+    own = index.features(roster, roster.find(pa.chunked_array([kept])), ["source"])["source"]
+    members = pa.concat_tables([repeats, pa.table([kept, own], schema=repeats.schema)])
+    counted = members.group_by("cluster_id").aggregate([([], "count_all")]).sort_by("cluster_id")
+    named = members.filter(pc.is_valid(members["source"])).group_by(["cluster_id", "source"]).aggregate([])
+    named = named.sort_by([("cluster_id", "ascending"), ("source", "ascending")])
+    ends = np.bincount(pc.index_in(named["cluster_id"], value_set=counted["cluster_id"].combine_chunks()), minlength=len(counted)).cumsum()
+    sources = pa.ListArray.from_arrays(pa.array(np.append(0, ends).astype(np.int32)), named["source"].combine_chunks())
+    found = pa.table([counted["cluster_id"], counted["count_all"], sources], COPIES.names)
+    files.write_table(schema.conform(found, COPIES), out, **_PAIRS)
     return out
 
 

@@ -506,7 +506,11 @@ def _seekable(source: Source, stream: BinaryIO) -> IO[bytes]:
     if not source.file.packing:
         return Path(source.file.path).open("rb")
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    shutil.copyfileobj(stream, unpacked, 1 << 20)
+    try:
+        shutil.copyfileobj(stream, unpacked, 1 << 20)
+    except BaseException:
+        unpacked.close()
+        raise
     return cast(IO[bytes], unpacked)
 
 

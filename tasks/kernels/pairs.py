@@ -62,14 +62,16 @@ def filled(keys: Hashes, bits: int) -> Hashes:
 
 
 @compiled
-def may_hold(bitmap: Hashes, keys: Hashes) -> npt.NDArray[np.bool_]:
-    """Which keys may be among those the bitmap was filled with: bool[n]."""
+def may_hold(bitmap: Hashes, keys: Hashes) -> npt.NDArray[np.int64]:
+    """The places of the keys that may be among those the bitmap was filled with: int64[m]."""
     mask = np.uint64(64 * len(bitmap) - 1)
-    out = np.empty(len(keys), np.bool_)
+    out = np.empty(len(keys), np.int64)
+    count = np.int64(0)
     for i in range(len(keys)):
         place = keys[i] & mask
-        out[i] = (bitmap[place >> np.uint64(6)] >> (place & np.uint64(63))) & np.uint64(1)
-    return out
+        out[count] = i
+        count += np.int64((bitmap[place >> np.uint64(6)] >> (place & np.uint64(63))) & np.uint64(1))
+    return out[:count].copy()
 
 
 @compiled

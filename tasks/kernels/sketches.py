@@ -154,7 +154,7 @@ RULER = np.array([0, 1, 4, 9, 15, 22, 32, 34])
 
 
 @compiled
-def ruler_keys(sketches: Signatures, rows: int, further: int, tag: int) -> tuple[Hashes, Signatures]:
+def ruler_keys(sketches: Signatures, rows: int, tag: int) -> Hashes:
     """LSH keys of bands that share samples: band j is sample j and those the next marks of RULER further on, round the end.
 
     Nearly as good as bands that share none: 256 of 3 laid over 256 samples propose as many and miss as few as over 768.
@@ -162,14 +162,12 @@ def ruler_keys(sketches: Signatures, rows: int, further: int, tag: int) -> tuple
     Args:
         sketches: uint32[n, count], count > RULER[-1].
         rows: samples in a band, at most len(RULER).
-        further: samples after these, on the next marks, that go into the second value.
 
     Returns:
-        keys uint64[n, count], hashed with the tag and j; uint32[n, count], a hash of the further samples.
+        uint64[n, count], hashed with the tag and j.
     """
     texts, count = sketches.shape
     keys = np.empty((texts, count), np.uint64)
-    more = np.empty((texts, count), np.uint32)
     for text in range(texts):
         for band in range(count):
             value = np.uint64(tag) * np.uint64(BASE) + np.uint64(band)
@@ -177,12 +175,22 @@ def ruler_keys(sketches: Signatures, rows: int, further: int, tag: int) -> tuple
                 at = band + RULER[row]
                 value = value * np.uint64(BASE) + np.uint64(sketches[text, at if at < count else at - count])
             keys[text, band] = fmix64(value)
-            value = np.uint64(0)
-            for row in range(rows, rows + further):
-                at = band + RULER[row]
-                value = value * np.uint64(BASE) + np.uint64(sketches[text, at if at < count else at - count])
-            more[text, band] = np.uint32(fmix64(value) >> np.uint64(32))
-    return keys, more
+    return keys
+
+
+@compiled
+def further_samples(sketches: Signatures, places: npt.NDArray[np.int64], rows: int, further: int) -> npt.NDArray[np.uint32]:
+    """A hash of the `further` samples that follow a band of `ruler_keys` on the next marks, for bands at some places of the keys, row by row."""
+    count = sketches.shape[1]
+    out = np.empty(len(places), np.uint32)
+    for i, place in enumerate(places):
+        text, band = place // count, place % count
+        value = np.uint64(0)
+        for row in range(rows, rows + further):
+            at = band + RULER[row]
+            value = value * np.uint64(BASE) + np.uint64(sketches[text, at if at < count else at - count])
+        out[i] = np.uint32(fmix64(value) >> np.uint64(32))
+    return out
 
 
 @compiled

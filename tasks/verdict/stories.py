@@ -90,17 +90,14 @@ def number(story_id: str) -> int:
     return int(story_id[:16], 16)
 
 
-_VALUES = np.zeros(256, np.uint8)
-_VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
-_PLACES = np.arange(60, -4, -4).astype(np.uint64)
-
-
 def halves(ids: pa.Array[Any] | pa.ChunkedArray[Any]) -> npt.NDArray[np.uint64]:
     """The two halves of some story_ids of 32 hex digits: uint64[n, 2].
 
     Raises:
         ValueError: an id has another length.
     """
+    from tasks.kernels import digests
+
     column = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
     if not len(column):
         return np.zeros((0, 2), np.uint64)
@@ -108,7 +105,7 @@ def halves(ids: pa.Array[Any] | pa.ChunkedArray[Any]) -> npt.NDArray[np.uint64]:
     digits = np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[len(column)]]
     if len(digits) != 32 * len(column):
         raise ValueError("story_id must have 32 hex digits")
-    return np.asarray((_VALUES[digits].reshape(-1, 2, 16).astype(np.uint64) << _PLACES).sum(2, dtype=np.uint64))
+    return np.asarray(digests.from_hex(digits).reshape(-1, 2))
 
 
 def published_us(at: npt.NDArray[np.int64], day_only: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
