@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import boilerplate, files, ingest, repair, schema, settings
+from tasks import boilerplate, files, ingest, overrides, repair, schema, settings
 from tasks.boilerplate import rules as rule_files
 from tasks.boilerplate.lines import count_words
 from tasks.ingest.decode import declared_charset, decode
@@ -66,7 +66,7 @@ def reasons(rules: str | None = None) -> dict[str, str]:
         "agency": "credit of an agency, moved into agency",
         "date": "the date, moved into published_at",
         "furniture": "reads as no line of the story, by itself and among its neighbours (the line model)",
-        rule_files.RECURRING.id: rule_files.RECURRING.why,
+        **{rule.id: rule.why for rule in (rule_files.RECURRING, rule_files.OVERRIDE)},
     }
 
 
@@ -103,7 +103,7 @@ def _stored(file: Path, root: Path, knobs: settings.Settings, only: int | None =
 
 def clean(table: pa.Table, knobs: settings.Settings) -> pa.Table:
     """INGESTED -> STRIPPED."""
-    return boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip)
+    return boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip, overrides.load(knobs.overrides).lines)
 
 
 def rule_hits(rules: str | None, snapshot: Path | None) -> list[dict[str, Any]]:
@@ -154,7 +154,7 @@ def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table])
     own, disabled = rule_files.read_rules(file)
     rule_files.load_rules(file)
     matcher = rule_files.compile_rules(own)
-    tried = knobs.strip.model_copy(update={"rules": str(file)})
+    tried, lines = knobs.strip.model_copy(update={"rules": str(file)}), overrides.load(knobs.overrides).lines
     stories = changed = returned = 0
     by_rule: dict[str, list[tuple[str, str]]] = {rule.id: [] for rule in own}
     by_source: dict[str, list[tuple[str, str]]] = {}
@@ -164,7 +164,7 @@ def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table])
         stories += whole.num_rows
         read_of.update(source or "unknown" for source in whole["source"].to_pylist())
         table = whole if disabled or knobs.strip.rules else _touched(whole, matcher)
-        before, after = (boilerplate.strip(table, one).to_pylist() for one in (knobs.strip, tried))
+        before, after = (boilerplate.strip(table, one, lines).to_pylist() for one in (knobs.strip, tried))
         for old, new in zip(before, after, strict=True):
             gone = {line["line"] for line in old["removed"]}
             taken = [line for line in new["removed"] if line["line"] not in gone]

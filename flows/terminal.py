@@ -357,6 +357,7 @@ _POLICY = {
     "latest_version": "it is the latest version of its source",
     "earlier": "it was published first",
     "tie": "a tie, settled by the hash of the text",
+    "override": "an editor keeps it",
 }
 
 
