@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,13 +21,26 @@ from tasks.ingest.parse import paragraphs
 
 
 def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
-    """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record."""
+    """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record.
+
+    Of a record on which an editor's entry decided also `editor`: what it says, who said so, when and why.
+    """
     match = (pc.field("raw_id") == wanted) | (pc.field("story_id") == wanted)
     found = {row["story_id"]: row for row in files.read_table(snapshot / "decisions", filters=match).to_pylist()}
     for table in ("stories", "duplicates", "quarantine") if found else ():
         for row in files.read_table(snapshot / table, filters=pc.field("story_id").isin(list(found))).to_pylist():
             found[row["story_id"]] |= {name: value for name, value in row.items() if name not in schema.DECISIONS.names}
+    if any(row.get("override") for row in found.values()):
+        manifest = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))
+        said = {told["id"]: _said(overrides.of_json(told)) for told in manifest.get("overrides", {}).get("entries", ())}
+        for row in found.values():
+            row["editor"] = said.get(row["override"])
     return [found[story_id] for story_id in sorted(found)]
+
+
+def _said(entry: overrides.Entry) -> str:
+    by = ", ".join(note for note in (entry.who, entry.when) if note)
+    return f"{entry}{f' ({by})' if by else ''}{f': {entry.why}' if entry.why else ''}"
 
 
 def cleaned(file: Path, knobs: settings.Settings) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ is not boilerplate (`line`). What the entries mean does not depend on their orde
   where a story in the middle of the chain is not in the seen set.
 - *different* holds between bundles: no story of the one ever stands in a cluster with one of the other. Where both would join a third,
   the less alike stays out (the later in keep order, if they are equally alike).
-- *keep* makes the story the anchor of its cluster whatever the keeping policy says. Where two that are kept would share a cluster, each
-  has one of its own, and each other member joins the one that it is most like.
+- *keep* makes the story stand for its cluster whatever the keeping policy says: the cluster is as it would be, with another anchor. Two that
+  are kept never stand for each other: their cluster is shared out, and each other member is with the one that it is most like.
 - *line* is about a whole line of the repaired text, white space at its ends aside, wherever it stands. One about a source is stronger than one
   about all.
 
@@ -37,7 +37,6 @@ Kind = Literal["same", "different", "keep", "line"]
 Relation = Literal["near", "derivative"]
 RULE = "override"
 """What `removed` names as the rule of a line that an editor calls boilerplate."""
-FILE = settings.OVERRIDES_FILE
 _HEAD = "# The editors' word on single stories and lines. `copydesk override` writes it, runs obey it; review it like code.\n"
 _TABLE = "override"
 _KEYS: dict[str, tuple[str, ...]] = {
@@ -356,8 +355,7 @@ def of_json(told: Mapping[str, Any]) -> Entry:
     kind = told.get("kind")
     if kind not in get_args(Kind):
         raise OverridesError(f"kind = {kind!r} is not allowed: it is one of {', '.join(get_args(Kind))}")
-    allowed = {"kind", *_KEYS[kind], *_NOTES, *_OF_MANIFEST}
-    if unknown := sorted(set(told) - allowed):
+    if unknown := sorted(set(told) - {"kind", *_KEYS[kind], *_NOTES, *_TOLD}):
         raise OverridesError(f"{unknown[0]} is unknown; {kind} has {', '.join((*_KEYS[kind], *_NOTES))}")
     notes = {name: _text(told, name) for name in ("who", "when", "why")}
     if kind == "line":
@@ -388,7 +386,8 @@ def of_json(told: Mapping[str, Any]) -> Entry:
     )
 
 
-_OF_MANIFEST = ("id", "matched", "rows")
+_TOLD = ("id", "matched", "rows", "number", "state", "says")
+"""What a manifest and a list say of an entry beside it."""
 
 
 def _text(told: Mapping[str, Any], name: str) -> str | None:
@@ -408,8 +407,8 @@ def _is_id(story: str) -> bool:
     return len(story) == 32 and set(story) <= set("0123456789abcdef")
 
 
-def add(path: Path, entry: Entry) -> Word:
-    """Write an entry at the end of a file, which is made if it is missing; gives what the file says then.
+def add(path: Path, entry: Entry) -> None:
+    """Write an entry at the end of a file, which is made if it is missing.
 
     Raises:
         OverridesError: the entry is there already, or contradicts another; nothing is written.
@@ -417,13 +416,19 @@ def add(path: Path, entry: Entry) -> Word:
     before = read(path) if path.exists() else []
     if any(other.meaning == entry.meaning for other in before):
         raise OverridesError(f"overrides: {path} says so already: {entry.id}")
-    try:
-        word = Word.of([*before, entry])
-    except OverridesError as error:
-        raise OverridesError(f"overrides: {path}: with this entry {error} (`copydesk override remove ID`)") from error
+    _refuse(path, [*before, entry])
     text = path.read_text(encoding="utf-8") if path.exists() else _HEAD
-    _write(path, text + "\n" * (not text.endswith("\n")) + "\n" + _block(entry), [*before, entry])
-    return word
+    _write(path, _with(text, entry), [*before, entry])
+
+
+def find(path: Path, wanted: str) -> Entry:
+    """The entry of a file with this id, or this number from 1.
+
+    Raises:
+        OverridesError: there is none.
+    """
+    entries = read(path)
+    return entries[_places(path, entries, wanted)[0]]
 
 
 def remove(path: Path, wanted: str) -> Entry:
@@ -433,22 +438,56 @@ def remove(path: Path, wanted: str) -> Entry:
         OverridesError: there is no such entry, or the file is written in a way that only a person can edit.
     """
     before = read(path)
-    places = [i for i, entry in enumerate(before) if wanted in (entry.id, str(i + 1))]
+    places = _places(path, before, wanted)
+    text = _without(path.read_text(encoding="utf-8"), len(before), places)
+    _write(path, text, [entry for i, entry in enumerate(before) if i not in places])
+    return before[places[0]]
+
+
+def replace(path: Path, wanted: str, entry: Entry) -> None:
+    """Take an entry out of a file, and write another at its end.
+
+    Raises:
+        OverridesError: as `remove` and `add`; nothing is written.
+    """
+    before = read(path)
+    places = _places(path, before, wanted)
+    after = [*(other for i, other in enumerate(before) if i not in places), entry]
+    _refuse(path, after)
+    _write(path, _with(_without(path.read_text(encoding="utf-8"), len(before), places), entry), after)
+
+
+def _refuse(path: Path, entries: Sequence[Entry]) -> None:
+    try:
+        Word.of(entries)
+    except OverridesError as error:
+        raise OverridesError(f"overrides: {path}: with this entry {error} (`copydesk override remove ID`)") from error
+
+
+def _places(path: Path, entries: Sequence[Entry], wanted: str) -> list[int]:
+    places = [i for i, entry in enumerate(entries) if wanted in (entry.id, str(i + 1))]
     if not places:
-        listed = f"it has {len(before)}; `copydesk override list` shows them" if before else "it has none"
+        listed = f"it has {len(entries)}; `copydesk override list` shows them" if entries else "it has none"
         raise OverridesError(f"overrides: {path} has no entry {wanted}: {listed}")
-    text = path.read_text(encoding="utf-8")
+    return places
+
+
+def _with(text: str, entry: Entry) -> str:
+    return text + "\n" * (not text.endswith("\n")) + "\n" + _block(entry)
+
+
+def _without(text: str, entries: int, places: Sequence[int]) -> str:
+    """The file without the tables at some places; what stands above the next entry is about that, and stays."""
     lines = text.splitlines(keepends=True)
     heads = [n for n, line in enumerate(lines) if line.strip().replace(" ", "") == f"[[{_TABLE}]]"]
-    for place in reversed(places) if len(heads) == len(before) else ():
+    for place in reversed(places) if len(heads) == entries else ():
         begin, stop = heads[place], heads[place + 1] if place + 1 < len(heads) else len(lines)
         while stop > begin + 1 and (not lines[stop - 1].strip() or lines[stop - 1].lstrip().startswith("#")):
-            stop -= 1  # what stands above the next entry is about that
+            stop -= 1
         if begin and not lines[begin - 1].strip():
             begin -= 1
         del lines[begin:stop]
-    _write(path, "".join(lines), [entry for i, entry in enumerate(before) if i not in places])
-    return before[places[0]]
+    return "".join(lines)
 
 
 def _write(path: Path, text: str, meant: Sequence[Entry]) -> None:

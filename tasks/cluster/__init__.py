@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks import files, index, schema, settings, verdict
-from tasks.cluster.joins import anchors, join, mark, ruled
+from tasks.cluster.joins import join, mark, nearest, ruled
 from tasks.cluster.policy import Links, Member, best, copies_of, reason
 from tasks.index import Roster
 from tasks.overrides import Obeyed, Word
@@ -247,7 +247,7 @@ def cluster(
     def judge(wanted: list[Pair]) -> list[Judgement]:
         nonlocal late
         late += len(wanted)
-        of_bundle = [pair for pair in wanted if any(map(word.joined, pair))]  # they may join without a verdict: their figures are wanted
+        of_bundle = [pair for pair in wanted if any(word.joined(one) or word.kept(one) for one in pair)]  # they may join without a verdict
         return [
             found
             for some, read_all in ((of_bundle, True), (sorted({*wanted} - {*of_bundle}) if of_bundle else wanted, False))
@@ -354,35 +354,70 @@ def anchored(
     marks = {} if marks is None else marks
     _learn(known, judged, word, marks)
     standing: dict[str, Standing] = {}
-    kept: dict[str, str] = {}
     groups = _cut_chains(components(members, known), members, known, word)
     while groups:
-        chosen = [anchors(group, members, known, complete, word) for group in groups]
-        missing = {
+        anchors = [best(group, members, known, complete) for group in groups]
+        missing = [
             _pair(anchor, other)
-            for group, some in zip(groups, chosen, strict=True)
-            for anchor in some
+            for group, anchor in zip(groups, anchors, strict=True)
             for other in group
             if other != anchor and other not in known[anchor]
-        }
+        ]
         if missing:  # what is learnt may show another anchor: choose again
-            _learn(known, judge(sorted(missing)), word, marks)
+            _learn(known, judge(missing), word, marks)
             continue
         rest: list[str] = []
-        for group, some in zip(groups, chosen, strict=True):
+        for group, anchor in zip(groups, anchors, strict=True):
             copies = copies_of(group, known)
-            joined = join(group, some, members, known, copies, word, marks)
-            for name, (anchor, entry) in joined.items():
+            joined = join(group, anchor, members, known, copies, word, marks)
+            for name, entry in joined.items():
                 found = known[anchor][name]
                 found = found if found.relation else replace(found, relation="near")
-                by = word.kept(anchor)
-                why = "override" if by else reason(members[name], members[anchor], found, copies, members, complete)
-                standing[name] = Standing(anchor, found, why, entry or by)
-            kept |= {name: entry for name in some if (entry := word.kept(name))}
-            rest += [name for name in group if name not in joined and name not in some]
+                why = reason(members[name], members[anchor], found, copies, members, complete)
+                standing[name] = Standing(anchor, found, why, entry)
+            rest += [name for name in group if name not in joined and name != anchor]
         groups = _cut_chains(components(rest, known), members, known, word)
-    marks |= kept
-    return standing
+    return _kept_by_editors(members, standing, judge, word, marks)
+
+
+def _kept_by_editors(
+    members: dict[str, Member],
+    standing: dict[str, Standing],
+    judge: Callable[[list[Pair]], list[Judgement]],
+    word: Word,
+    marks: dict[str, str],
+) -> dict[str, Standing]:
+    """The clusters as they are, each with the story that an editor keeps as its anchor; of several each has those that are most like it.
+
+    The relation of a member to it is the verdict's, and where that sees two stories what follows from their relations to the old anchor.
+    """
+    of_anchor: defaultdict[str, list[str]] = defaultdict(list)
+    for name, found in standing.items() if any(map(word.kept, members)) else ():
+        of_anchor[found.kept].append(name)
+    clusters = {anchor: [anchor, *names] for anchor, names in of_anchor.items() if any(map(word.kept, (anchor, *names)))}
+    keepers = {anchor: [name for name in names if word.kept(name)] for anchor, names in clusters.items()}
+    for names in keepers.values():
+        for name in names:
+            marks[name] = word.kept(name) or ""
+    moved = {anchor: names for anchor, names in clusters.items() if keepers[anchor] != [anchor]}
+    known: Links = defaultdict(dict)
+    pairs = sorted({_pair(kept, name) for anchor, names in moved.items() for kept in keepers[anchor] for name in names if name != kept})
+    _learn(known, judge(pairs) if pairs else (), word, {})
+    left = {name: found for name, found in standing.items() if found.kept not in moved}
+    for anchor, names in moved.items():
+        bundles: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            bundles[word.group(name)].append(name)
+        for bundle in bundles.values():
+            kept = nearest(bundle, keepers[anchor], members, known)
+            for name in bundle:
+                if name != kept:
+                    found = known[kept][name]
+                    steps = {standing[one].judgement.relation for one in (name, kept) if one != anchor}
+                    found = found if found.relation else replace(found, relation="derivative" if "derivative" in steps else "near")
+                    before = standing[name].override if name != anchor else None
+                    left[name] = Standing(kept, found, "override", before or word.kept(kept))
+    return left
 
 
 LONGEST_CHAIN = 1_000
