@@ -7,7 +7,7 @@ snapshot, which has its cleaned text. What is compared is fingerprinted and judg
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from flows import explain
-from tasks import cluster, fingerprint, index, match, recipe, schema, settings, snapshots, verdict
+from tasks import cluster, fingerprint, index, match, overrides, recipe, schema, settings, snapshots, verdict
 from tasks.verdict import stories as reading
 from tasks.verdict import words
 from tasks.verdict.case import Case
@@ -257,6 +257,23 @@ def _placed(passages: Sequence[tuple[str, str]], sides: Sequence[Side]) -> Any:
         yield {"text": passage[0], "other_text": passage[1], "start": begins[0], "other_start": begins[1]}
 
 
+def _said(word: overrides.Word, sides: Sequence[Side]) -> Iterator[str]:
+    """What editors say of the two: a run obeys it, whatever the verdict above."""
+    a, b = (side.row["story_id"] for side in sides)
+    known = {entry.id: entry for entry in word.entries}
+    if entry := word.joins(a, b):
+        yield f"an editor has decided: A and B are one story ({_reference(entry)}); runs obey that, whatever the verdict"
+    if separate := word.apart(a, b):
+        yield f"an editor has decided: A and B are two stories ({_reference(known[separate])}); runs obey that, whatever the verdict"
+    for letter, story in (("A", a), ("B", b)):
+        if kept := word.kept(story):
+            yield f"an editor has decided: {letter} is kept ({_reference(known[kept])}); runs obey that, whatever the policy"
+
+
+def _reference(entry: overrides.Entry) -> str:
+    return ", ".join(part for part in (entry.id, entry.who, entry.when, entry.why) if part)
+
+
 def _notes(sides: Sequence[Side], snapshot: Path | None, knobs: settings.Settings) -> Any:
     """What a reader must know before believing the verdict to be that of a run."""
     for letter, side in zip("AB", sides, strict=True):
@@ -267,9 +284,14 @@ def _notes(sides: Sequence[Side], snapshot: Path | None, knobs: settings.Setting
             yield f"{letter} {was} put in quarantine by {stage} ({side.fault}{f': {detail}' if detail else ''}) and is never compared by a run; compared here with the text it has"
     if sides[0].row["story_id"] == sides[1].row["story_id"]:
         yield "A and B are the same record"
+    word = overrides.load(knobs.overrides)
+    yield from _said(word, sides)
     if snapshot and any(side.found_in == "snapshot" for side in sides):
         made = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))["recipe"]["spelled"]
-        changed = [line.split(": ")[0] if line.startswith("code.") else line for line in recipe.difference(made, recipe.recipe(knobs))]
+        changed = [
+            line.split(": ")[0] if line.startswith("code.") else line
+            for line in recipe.difference(made, recipe.recipe(knobs, word.lines.name))
+        ]
         if changed:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             yield f"the snapshot was made by another recipe than today's, its own verdict may differ ({'; '.join(changed[:3])}{more})"

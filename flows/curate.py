@@ -23,6 +23,7 @@ from flows import processes
 from flows import runner as runners
 from flows.folder import Lock, clear, held, work_folder
 from tasks import cluster, files, index, ingest, ledger, match, publish, recipe, settings, snapshots, stages, validate, workers
+from tasks import overrides as editors
 from tasks.stages import log
 
 Result = TypeVar("Result")
@@ -69,6 +70,7 @@ class Job:
     recipe: str
     runner: runners.Runner
     lock: Lock
+    word: editors.Word
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -132,7 +134,8 @@ def curate(
     match.check(knobs.near, knobs.derivative)
     _refuse_unknown(accept, _folder(knobs.check))
     runners.check(runner)
-    spelled = recipe.recipe(knobs)
+    word = editors.load(knobs.overrides)
+    spelled = recipe.recipe(knobs, word.lines.name)
     source, target = files.located(raw), files.located(curated)
     files.reachable(target)
     files.folder(target)
@@ -144,14 +147,17 @@ def curate(
         found = _walk(source, raw, before, prune)
         again = full or _recipe_changed(before, spelled)
         changes = ledger.compare(((file.uri, file.size, file.modified_ns) for file in found.files), before.inputs, again)
-        nothing_new = Outcome("nothing new", before.snapshot, before.manifest) if before.snapshot and not again else None
+        same_word = word.name == before.manifest.get("recipe", {}).get("overrides", "none")
+        if before.snapshot and not again and not same_word:
+            log.info("the overrides changed: the clusters that they are about are chosen again, no story is worked again")
+        nothing_new = Outcome("nothing new", before.snapshot, before.manifest) if before.snapshot and not again and same_word else None
         if nothing_new and not changes.any and not (prune and len(ledger.vanished(before.inputs))):
             clear(target)
             _tidy(target, before)
             return nothing_new
         with work_folder(target) as work, runners.runner(runner, knobs.run.workers) as used:
             runners.same_recipe(used, knobs, spelled)
-            job = Job(knobs, target, work, recipe.recipe_hash(spelled), used, lock)
+            job = Job(knobs, target, work, recipe.recipe_hash(spelled), used, lock, word)
             _refuse_islands(used, source, work)
             used.pool.submit(workers.load_suites, _folder(knobs.check)).result()
             inputs, unsettled = _read(found, changes, before, prune, job)
@@ -161,12 +167,12 @@ def curate(
             last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
             counts = _work(inputs, last, full, job)
             last = _comparable(last, counts)
-            matched, chosen = _match(list(counts), last, job)
+            matched, chosen = _match(list(counts), last, word.changed(_overrides(before)), job)
             decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
             draft, entries = _write(decided, chosen, counts, inputs, before, last, job)
 
-            manifest = _manifest(entries, before, counts, spelled, started)
-            manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched}
+            manifest = _manifest(entries, before, counts, spelled, started, job)
+            manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched, "overrides": _obeyed(chosen, counts, job)}
             manifest["run"] |= {
                 "id": run_id,
                 "raw": str(source),
@@ -248,12 +254,14 @@ def _recipe_changed(before: Before, spelled: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What match and cluster found, in files: pairs of one story, standings (a folder), copies; and the ranks whose cluster may have changed."""
+    """What match and cluster found, in files: pairs of one story, standings (a folder), copies; and the ranks whose cluster may have changed.
+    What of the editors' word was found."""
 
     pairs: Path
     standing: Path
     copies: Path
     stirred: Path
+    obeyed: editors.Obeyed
 
 
 def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, job: Job) -> tuple[pa.Table, tuple[str, ...]]:
@@ -288,7 +296,7 @@ def _work(inputs: pa.Table, last: index.Last | None, full: bool, job: Job) -> di
         name = index.name(shard, uris)
         counts[name] = known.get(name)
         if name not in there:
-            calls.append((store / shard, uris, folder, name, job.knobs, suites))
+            calls.append((store / shard, uris, folder, name, job.knobs, suites, job.word.lines))
         elif counts[name] is None:  # of a run that did not come to its end
             counts[name] = index.told(folder, name)
     counts |= dict(job.each("work", workers.work, calls))
@@ -302,8 +310,12 @@ def _comparable(last: index.Last | None, counts: Mapping[str, Any]) -> index.Las
     return last if len(set(last.counts) ^ set(counts)) <= max(2, TOO_MUCH_NEW * len(counts)) else None
 
 
-def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[dict[str, int], Chosen]:
-    """Global: keys by range, pairs by range, verdicts by part, clusters by component. Counts what was proposed and capped."""
+def _match(shards: Sequence[str], last: index.Last | None, changed: Sequence[str], job: Job) -> tuple[dict[str, int], Chosen]:
+    """Global: keys by range, pairs by range, verdicts by part, clusters by component. Counts what was proposed and capped.
+
+    Args:
+        changed: stories of which editors said something else in the last run.
+    """
     near, derivative, policy = job.knobs.near, job.knobs.derivative, job.knobs.cluster
     folder, roster = job.folder("match"), job.roster
     stories = job.one("roster", index.write_roster, job.index, shards, tuple(last.counts) if last else (), roster)
@@ -321,15 +333,21 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
             job.one("dropped", match.keep, let_go, _propose(stories, doubtful, "doubtful", job))
     parts = max(1, min(4 * job.runner.slots, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
     before = last.pairs if last else None
-    plan = job.one("components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go)
+    plan = job.one(
+        "components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go, job.word, changed
+    )
     standing = folder / "standing"
     slots = job.runner.slots
     if last:
         taken = [(last.standing, roster, plan.stirred_file, standing / f"carried-{n:05d}.parquet", n, slots) for n in range(slots)]
         job.each("carry", cluster.carry, taken)
-    calls = [(file, roster, standing / f"{number:05d}.parquet", near, derivative, policy) for number, file in enumerate(plan.part_files)]
+    calls = [
+        (file, roster, standing / f"{number:05d}.parquet", near, derivative, policy, job.word)
+        for number, file in enumerate(plan.part_files)
+    ]
     clustered = job.each("cluster", cluster.cluster, calls)
     copies = job.one("copies", cluster.copies, standing, roster, folder / "copies.parquet")
+    obeyed = job.one("overrides", cluster.obeyed, standing, roster, job.word) if job.word.of_stories else editors.Obeyed()
     return {
         "stories": stories,
         "pairs_proposed": sum(part.proposed for part in judged),
@@ -338,7 +356,22 @@ def _match(shards: Sequence[str], last: index.Last | None, job: Job) -> tuple[di
         "hot_keys": sum(part.hot_keys for part in proposed),
         "components_cut": plan.chains,
         "pairs_left_out_at_hot_keys": sum(part.left_out for part in proposed),
-    }, Chosen(plan.pairs_file, standing, copies, plan.stirred_file)
+    }, Chosen(plan.pairs_file, standing, copies, plan.stirred_file, obeyed)
+
+
+def _overrides(before: Before) -> Sequence[Mapping[str, Any]]:
+    """The entries that the last run obeyed, as its manifest has them."""
+    entries: Sequence[Mapping[str, Any]] = before.manifest.get("overrides", {}).get("entries", ())
+    return entries
+
+
+def _obeyed(chosen: Chosen, counts: Mapping[str, Any], job: Job) -> dict[str, Any]:
+    """What the manifest says of the editors' word; warns of entries that match nothing."""
+    told = editors.told(job.word, job.knobs.overrides.file, chosen.obeyed, (found.get("lines", {}) for found in counts.values()))
+    if unmatched := told["unmatched"]:
+        more = f" and {len(unmatched) - 5:,} more" if len(unmatched) > 5 else ""
+        log.warning("overrides that match nothing: %s%s; `copydesk override list` tells of what they were", ", ".join(unmatched[:5]), more)
+    return told
 
 
 def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match.Proposed]:
@@ -403,6 +436,7 @@ def _manifest(
     counts: Mapping[str, Any],
     spelled: dict[str, Any],
     started: datetime,
+    job: Job,
 ) -> dict[str, Any]:
     """All that is known of the run before it is judged."""
     known = {index.name(shard, uris.to_pylist()) for shard, uris in ledger.members(before.inputs).items()}
@@ -413,7 +447,7 @@ def _manifest(
         "snapshot": publish.snapshot_name(started, files),
         "parent": before.snapshot.name if before.snapshot else None,
         "files": sorted(files, key=lambda entry: entry["path"]),
-        "recipe": {"hash": recipe.recipe_hash(spelled), "spelled": spelled},
+        "recipe": {"hash": job.recipe, "spelled": spelled, "overrides": job.word.name},
         "checks": validate.add_counts(checks.values()).to_json(),
         "new_checks": validate.add_counts(found for shard, found in checks.items() if shard not in known).to_json(),
         "run": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import boilerplate, files, ingest, repair, schema, settings
+from tasks import boilerplate, files, ingest, overrides, repair, schema, settings
 from tasks.boilerplate import rules as rule_files
 from tasks.boilerplate.lines import count_words
 from tasks.ingest.decode import declared_charset, decode
@@ -20,13 +21,26 @@ from tasks.ingest.parse import paragraphs
 
 
 def explanations(snapshot: Path, wanted: str) -> list[dict[str, Any]]:
-    """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record."""
+    """The decisions on all records of a raw_id (or the one story_id), with the story's columns: one flat dict a record.
+
+    Of a record on which an editor's entry decided also `editor`: what it says, who said so, when and why.
+    """
     match = (pc.field("raw_id") == wanted) | (pc.field("story_id") == wanted)
     found = {row["story_id"]: row for row in files.read_table(snapshot / "decisions", filters=match).to_pylist()}
     for table in ("stories", "duplicates", "quarantine") if found else ():
         for row in files.read_table(snapshot / table, filters=pc.field("story_id").isin(list(found))).to_pylist():
             found[row["story_id"]] |= {name: value for name, value in row.items() if name not in schema.DECISIONS.names}
+    if any(row.get("override") for row in found.values()):
+        manifest = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))
+        said = {told["id"]: _said(overrides.of_json(told)) for told in manifest.get("overrides", {}).get("entries", ())}
+        for row in found.values():
+            row["editor"] = said.get(row["override"])
     return [found[story_id] for story_id in sorted(found)]
+
+
+def _said(entry: overrides.Entry) -> str:
+    by = ", ".join(note for note in (entry.who, entry.when) if note)
+    return f"{entry}{f' ({by})' if by else ''}{f': {entry.why}' if entry.why else ''}"
 
 
 def cleaned(file: Path, knobs: settings.Settings) -> list[dict[str, Any]]:
@@ -66,7 +80,7 @@ def reasons(rules: str | None = None) -> dict[str, str]:
         "agency": "credit of an agency, moved into agency",
         "date": "the date, moved into published_at",
         "furniture": "reads as no line of the story, by itself and among its neighbours (the line model)",
-        rule_files.RECURRING.id: rule_files.RECURRING.why,
+        **{rule.id: rule.why for rule in (rule_files.RECURRING, rule_files.OVERRIDE)},
     }
 
 
@@ -103,7 +117,7 @@ def _stored(file: Path, root: Path, knobs: settings.Settings, only: int | None =
 
 def clean(table: pa.Table, knobs: settings.Settings) -> pa.Table:
     """INGESTED -> STRIPPED."""
-    return boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip)
+    return boilerplate.strip(repair.repair(table, knobs.repair), knobs.strip, overrides.load(knobs.overrides).lines)
 
 
 def rule_hits(rules: str | None, snapshot: Path | None) -> list[dict[str, Any]]:
@@ -154,7 +168,7 @@ def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table])
     own, disabled = rule_files.read_rules(file)
     rule_files.load_rules(file)
     matcher = rule_files.compile_rules(own)
-    tried = knobs.strip.model_copy(update={"rules": str(file)})
+    tried, lines = knobs.strip.model_copy(update={"rules": str(file)}), overrides.load(knobs.overrides).lines
     stories = changed = returned = 0
     by_rule: dict[str, list[tuple[str, str]]] = {rule.id: [] for rule in own}
     by_source: dict[str, list[tuple[str, str]]] = {}
@@ -164,7 +178,7 @@ def rule_trial(file: Path, knobs: settings.Settings, tables: Iterable[pa.Table])
         stories += whole.num_rows
         read_of.update(source or "unknown" for source in whole["source"].to_pylist())
         table = whole if disabled or knobs.strip.rules else _touched(whole, matcher)
-        before, after = (boilerplate.strip(table, one).to_pylist() for one in (knobs.strip, tried))
+        before, after = (boilerplate.strip(table, one, lines).to_pylist() for one in (knobs.strip, tried))
         for old, new in zip(before, after, strict=True):
             gone = {line["line"] for line in old["removed"]}
             taken = [line for line in new["removed"] if line["line"] not in gone]

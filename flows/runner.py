@@ -110,7 +110,7 @@ def same_recipe(used: Runner, knobs: Settings, spelled: Mapping[str, Any]) -> No
     from tasks import recipe
 
     try:
-        theirs = used.everywhere(recipe.recipe, knobs)
+        theirs = used.everywhere(recipe.recipe, knobs, spelled["lines"])
     except ImportError as error:
         raise RunnerError(
             f"the Dask scheduler and its workers need copydesk and its packages, in the versions of this machine ({error})"

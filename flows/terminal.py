@@ -139,6 +139,45 @@ def snapshots(listed: Sequence[Mapping[str, Any]]) -> None:
         out.print(Text("  ".join(cells).rstrip(), styles.get(row_cells[1], "")))
 
 
+def override(name: str, says: str, file: str, after: str) -> None:
+    """An entry that was written or taken back, where, and what the next run does."""
+    for what, said in (("override", f"{name}: {says}"), ("file", file), ("next run", after)):
+        out.print(Text.assemble((f"{what:<10}", "dim"), _plain(said)))
+
+
+def overrides(listed: Sequence[Mapping[str, Any]]) -> None:
+    """The editors' entries, as flows.word.listed gives them: what each says, what the last run made of it, who said it and why."""
+    styles = {"matches nothing": "yellow", "not yet run": "cyan", "taken back": "dim"}
+    for row in listed:
+        style = styles.get(row["state"], "green")
+        number = f"{row['number']}" if row["number"] else "-"
+        out.print(Text.assemble((f"{number:>3}  {row['id']}  ", "bold"), (_decided(row), style)))
+        out.print(Text(f"     {_plain(row['says'])}"))
+        if said := ", ".join(_plain(row[name]) for name in ("who", "when", "why") if row.get(name)):
+            out.print(Text(f"     {said}", "dim"))
+        if row["hint"]:
+            out.print(Text(f"     {_plain(row['hint'])}", "yellow"))
+
+
+def _decided(row: Mapping[str, Any]) -> str:
+    if row["state"] != "obeyed":
+        return str(row["state"])
+    what, number = "story" if row["kind"] == "line" else "row", row["rows"]
+    plural = {"story": "stories", "row": "rows"}[what]
+    if not number:
+        return "obeyed, and changes nothing: the verdict agrees"
+    return f"obeyed: {number:,} {what if number == 1 else plural}"
+
+
+def obeyed(told: Mapping[str, Any]) -> None:
+    """What a run made of the editors' entries, in a line; nothing without any."""
+    if not (entries := told["entries"]):
+        return
+    unmatched = told["unmatched"]
+    lost = f"; {len(unmatched):,} {'match' if len(unmatched) > 1 else 'matches'} nothing (`copydesk override list`)" if unmatched else ""
+    out.print(f"overrides {len(entries) - len(unmatched):,} obeyed{lost}")
+
+
 def gates(results: Sequence[Mapping[str, Any]]) -> None:
     """What the run expectations have to say, in their order; those that were met are silent."""
     styles = {"failed": "bold red", "accepted": "red", "warned": "yellow"}
@@ -357,6 +396,7 @@ _POLICY = {
     "latest_version": "it is the latest version of its source",
     "earlier": "it was published first",
     "tie": "a tie, settled by the hash of the text",
+    "override": "an editor keeps it",
 }
 
 

@@ -30,8 +30,10 @@ LIBRARIES = (
     "wordfreq",
     "zstandard",
 )
-# sections that change no row, and paths: of the files there the content counts
+# sections that change no row, and paths: of the files there the content counts. Of overrides lines are part of the recipe, by their own name;
+# what is said of stories only clusters anew, and has its name beside the recipe's hash in the manifest (recipe.overrides).
 NOT_IN_RECIPE: dict[str, Any] = {
+    "overrides": True,
     "run": True,
     "publish": True,
     "gate": True,
@@ -42,8 +44,11 @@ NOT_IN_RECIPE: dict[str, Any] = {
 NO_ROW_CHANGES = frozenset({"files.py", "report.py", "stages.py"})  # storage, pages and scheduling
 
 
-def recipe(settings: Settings) -> dict[str, Any]:
+def recipe(settings: Settings, lines: str = "none") -> dict[str, Any]:
     """The recipe as nested plain values: settings, hashes of code, rules and models, versions.
+
+    Args:
+        lines: name of what editors say of lines (overrides.Lines).
 
     Raises:
         SettingsError: a file that the settings name cannot be read.
@@ -54,6 +59,7 @@ def recipe(settings: Settings) -> dict[str, Any]:
         "code": dict(sorted(_hashes(files("tasks"), ""))),
         "expectations": _content(suites / "stories.json", "check.expectations"),
         "rules": _content(Path(settings.strip.rules), "strip.rules") if settings.strip.rules else "built in",
+        "lines": lines,
         "furniture": furniture.name(settings.strip.furniture) if settings.strip.furniture else "none",
         "rarity": rarity.name(settings.derivative.rarity) if settings.derivative.rarity else "built in",
         "libraries": {name: version(name) for name in LIBRARIES},

@@ -147,6 +147,12 @@ _COLUMNS = (
         "in kept and quarantined rows",
         "shared passages, longest first, at most 5: as the row has it and as the kept story has it",
     ),
+    Column(
+        "override",
+        pa.string(),
+        "where no editor's word decided",
+        "id of the entry of the overrides that decided on this row; the manifest spells it out",
+    ),
     Column("recipe", pa.string(), NEVER, "hash of everything that can change a row; the manifest spells it out", "16 hex digits"),
     Column("copies", pa.int32(), "in duplicates", "records this story stands for, itself included", "records"),
     Column("copy_sources", _list(pa.string()), "in duplicates", "sources of those records, itself included; sorted, distinct"),
@@ -194,7 +200,7 @@ _IDENTITY = ("story_id", "raw_id", "raw_uri", "raw_sha256", "raw_state", "place"
 _STORY = ("source", "url", "title", "byline", "agency", "published_at", "published_precision", "language", "text")
 _SCORES = (
     *("relation", "duplicate_of", "cluster_id", "same_story", "probability", "jaccard", "containment", "weighted_jaccard", "coverage"),
-    "evidence",
+    *("evidence", "override"),
 )
 
 STORE = schema("story_id", "raw_uri", "raw_sha256", "place", "kind", "form", "stem", "record", "url", "charset", *_FAULT)
@@ -212,7 +218,7 @@ STORIES = schema(
 DUPLICATES = STORIES
 QUARANTINE = schema("story_id", "raw_id", "raw_uri", "place", "kind", *_FAULT, "text")
 DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id", "outcome", "stage", "reason"), *_SCORES, "recipe")
-# of every duplicate, and of stories kept beside another; month: see tasks.index
+# of every duplicate, and of stories kept beside another or by an editor's word; month: see tasks.index
 STANDING = schema("story_id", "source", "reason", *_SCORES).append(pa.field("month", pa.int32(), nullable=False))
 INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "skipped", "shards")
 TABLES = {"stories": STORIES, "duplicates": DUPLICATES, "quarantine": QUARANTINE, "decisions": DECISIONS, "inputs": INPUTS}

@@ -1,7 +1,7 @@
 """Every knob once: frozen, described, bounded; unknown keys are refused.
 
 `copydesk.toml` has one table a section, e.g. `[near]`; `--set near.jaccard=0.8` overrides one knob. A function takes the
-section it uses. All sections but `run` and `publish` can change a row, so they are part of the recipe.
+section it uses. What can change a row is part of the recipe (tasks/recipe.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+OVERRIDES_FILE = "overrides.toml"
 
 
 class SettingsError(ValueError):
@@ -142,6 +143,16 @@ class Cluster(Section):
     hot_key: int = Field(20, ge=2, description="a key of more stories proposes each only with this many first in keep order")
 
 
+class Overrides(Section):
+    """What editors have decided themselves."""
+
+    file: str | None = Field(
+        None,
+        description="path of the file with the editors' word, which `copydesk override` writes; without it `overrides.toml` beside the "
+        "settings file (without one: in the working folder), if it is there",
+    )
+
+
 class Gate(Section):
     """When the run expectations may refuse a snapshot."""
 
@@ -181,6 +192,7 @@ class Settings(Section):
     near: Near = Field(default_factory=Near)
     derivative: Derivative = Field(default_factory=Derivative)
     cluster: Cluster = Field(default_factory=Cluster)
+    overrides: Overrides = Field(default_factory=Overrides)
     gate: Gate = Field(default_factory=Gate)
     publish: Publish = Field(default_factory=Publish)
     run: Run = Field(default_factory=Run)
@@ -206,9 +218,17 @@ def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
             raise SettingsError(f"settings: --set {override!r} is not of the form section.key=value, e.g. near.jaccard=0.8")
         _put(values, key.strip().split("."), _toml_value(written.strip()), override)
     try:
-        return Settings.model_validate(values)
+        knobs = Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError("\n".join(_explained(problem) for problem in error.errors())) from error
+    if knobs.overrides.file is None and (beside := beside_settings(path)).is_file():
+        return knobs.model_copy(update={"overrides": Overrides(file=str(beside))})
+    return knobs
+
+
+def beside_settings(path: Path | None) -> Path:
+    """Where the overrides are, or would be, if the settings in a file do not say."""
+    return (path.parent if path else Path()) / OVERRIDES_FILE
 
 
 def cache_folder() -> Path:

@@ -10,20 +10,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import boilerplate, files, fingerprint, index, ingest, repair, report, settings, validate
+from tasks import boilerplate, files, fingerprint, index, ingest, overrides, repair, report, settings, validate
 
 
 def work(
-    store_shard: Path, uris: Sequence[str], folder: Path, shard: str, knobs: settings.Settings, expectations: Path | None
+    store_shard: Path,
+    uris: Sequence[str],
+    folder: Path,
+    shard: str,
+    knobs: settings.Settings,
+    expectations: Path | None,
+    lines: overrides.Lines,
 ) -> tuple[str, dict[str, Any]]:
     """All local stages on one shard of the store: from raw bytes to a worked shard of the index.
 
     Args:
         uris: the raw files whose records are of the seen set.
         folder, shard: where the worked shard goes, and its name.
+        lines: what editors say of lines; as the run read it, since the file may be another by now.
 
     Returns:
-        the name, and what check counted (validate.Counts as JSON).
+        the name, and what check counted (validate.Counts as JSON), and under `lines` what `lines` found, if there are any.
     """
     records = files.read_table(store_shard)
     records = records.filter(pc.is_in(records["raw_uri"], value_set=pa.array(uris, pa.string())))
@@ -31,10 +38,11 @@ def work(
     table = ingest.parse(records, knobs.ingest, states)
     del records
     table = repair.repair(table, knobs.repair)
-    table = boilerplate.strip(table, knobs.strip)
+    found = {"lines": lines.count(table)} if lines.entries else {}
+    table = boilerplate.strip(table, knobs.strip, lines)
     table, counts = validate.check(table, validate.load_suite("stories", expectations))
     table = fingerprint.fingerprint(table, knobs.near, knobs.derivative)
-    told = counts.to_json()
+    told = counts.to_json() | found
     return index.write(table, folder, shard, told), told
 
 

@@ -137,6 +137,7 @@ def _report(outcome: Any, curated: str) -> int:
         print(f"nothing new: {latest if here else curated} is up to date ({outcome.snapshot.name})")
         return options.DONE
     terminal.funnel(outcome.manifest["counts"])
+    terminal.obeyed(outcome.manifest["overrides"])
     terminal.gates(outcome.manifest["gate"]["results"])
     if outcome.end == "refused":
         return options.say(f"copydesk: refused; the published snapshot stays. What was refused lies in {outcome.snapshot}", options.REFUSED)

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import furniture, language, schema
+from tasks import furniture, language, overrides, schema
 from tasks import settings as knobs
 from tasks.boilerplate.lift import Fields
 from tasks.boilerplate.lines import count_all_words
@@ -51,11 +51,14 @@ _SAMPLES = (
 )
 
 
-def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
+def strip(table: pa.Table, settings: knobs.Strip, lines: overrides.Lines | None = None) -> pa.Table:
     """Clean every healthy story of a REPAIRED table; a STRIPPED table, same rows, same order.
 
     A story of which nothing is left is found at fault (`no_story`) and keeps its text for the quarantine. Rows that an earlier stage found
     at fault pass through.
+
+    Args:
+        lines: what editors say of lines.
 
     Raises:
         RulesError, FurnitureError: the rules file or the furniture model cannot be used.
@@ -72,7 +75,8 @@ def strip(table: pa.Table, settings: knobs.Strip) -> pa.Table:
     given = zip(*(table[name].filter(table["reason"].is_null()).to_pylist() for name in ("source", "title", "url")), strict=True)
     for number, read, (source, title, url) in zip(sound, stories, given, strict=True):
         recurring = known.known(source, read.lines) if known else ()
-        story = strip_lines(read, title=title, url=url, lift=settings.lift, recurring=recurring)
+        said = {n: bool(entry.boilerplate) for n, entry in lines.decided(source, read.lines).items()} if lines and lines.entries else None
+        story = strip_lines(read, title=title, url=url, lift=settings.lift, recurring=recurring, decided=said)
         if not story.text:
             faults[number] = _explain_nothing(texts[number], story)
             continue

@@ -19,6 +19,7 @@ __all__ = [
     "BUILT_IN",
     "LANGUAGES",
     "LONGEST",
+    "OVERRIDE",
     "RECURRING",
     "Matcher",
     "Rule",
@@ -85,6 +86,8 @@ class Rule:
 
 RECURRING = Rule("recurring", "recurs in the stories of its source (strip.furniture)", "line", "any", (), (), (), (), ())
 """What stands for a rule where a line is known by the furniture model of its source."""
+OVERRIDE = Rule("override", "an editor says that it is boilerplate (copydesk override)", "line", "any", (), (), (), (), ())
+"""What stands for a rule where an editor has decided on the line."""
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------------

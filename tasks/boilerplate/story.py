@@ -17,7 +17,7 @@ from tasks.boilerplate.dated import DATE_WORDS
 from tasks.boilerplate.lift import Fields, Page, date_line, read_credits
 from tasks.boilerplate.lines import GAP, PARAGRAPH_WORDS, SENTENCE_WORDS, Line, classes, find_body, line_of, weigh
 from tasks.boilerplate.model import choose
-from tasks.boilerplate.rules import LONGEST, RECURRING, Matcher, Rule
+from tasks.boilerplate.rules import LONGEST, OVERRIDE, RECURRING, Matcher, Rule
 
 ENOUGH = 80  # words of prose before a comment section; with fewer, "Comments" is a button above the story
 END_SHARE = 0.3  # and they must be so many times what follows, lest a story be lost to a button
@@ -95,7 +95,13 @@ def _strings(texts: pa.ChunkedArray[Any] | Sequence[str]) -> Iterator[str]:
 
 
 def strip_lines(
-    read: Read, *, title: str | None = None, url: str | None = None, lift: bool = True, recurring: Collection[int] = ()
+    read: Read,
+    *,
+    title: str | None = None,
+    url: str | None = None,
+    lift: bool = True,
+    recurring: Collection[int] = (),
+    decided: Mapping[int, bool] | None = None,
 ) -> Stripped:
     """Take the furniture off one story.
 
@@ -105,15 +111,35 @@ def strip_lines(
         url: where the story stood; its address may hold the day.
         lift: move headline, byline, agency and date lines out of the text; else they stay in it.
         recurring: numbers of the lines that are known to recur in the stories of this one's source.
+        decided: by number what an editor says of a line: true, it goes, false, it stays, whatever a rule or a model says of it. The lines
+            around it are seen beside a known line of furniture, or beside a sentence.
     """
-    lines, looks, hits, blank, numbered = read
+    lines, looks, hits, _, _ = read
     for n in recurring:
         hits[n] = hits[n] or RECURRING
+    if not decided:
+        return _stripped(lines, *_choose(read, title, url, lift))
+    for n, goes in decided.items():
+        hits[n] = OVERRIDE if goes else None
+        if not goes:
+            looks[n] = _SENTENCE._replace(words=looks[n].words)
+    taken, fields = _choose(read, title, url, lift)
+    taken = {n: rule for n, rule in taken.items() if n not in decided} | {n: OVERRIDE.id for n, goes in decided.items() if goes}
+    return _stripped(lines, taken, fields)
+
+
+_SENTENCE = Line(SENTENCE_WORDS, True, float(SENTENCE_WORDS))
+"""How a line is seen that an editor says is part of the story."""
+
+
+def _choose(read: Read, title: str | None, url: str | None, lift: bool) -> tuple[dict[int, str], Fields]:
+    """The lines to take, each with the rule that takes it, and what they say."""
+    lines, looks, hits, blank, numbered = read
     live = sorted({*range(len(lines))}.difference(blank)) if blank else list(range(len(lines)))
     taken = dict.fromkeys(blank, "blank") if lines != [""] else {}
     if len(live) <= 1:
         taken |= {n: rule.id for n in live if (rule := hits[n]) is not None and rule.kind not in ("byline", "agency")}
-        return _stripped(lines, taken, Fields())
+        return taken, Fields()
     known = [_is_cue(hits[n]) for n in live] if any(hits) else ()
     weights = weigh([looks[n] for n in live] if blank else looks, known)
     page = Page(lines, looks, hits, 0, len(lines), numbered)
@@ -122,7 +148,7 @@ def strip_lines(
     page, whole = _find_page(page, live[:cut], weights[:cut], live[cut:])
     found = read_credits(page, title, url)
     if not whole and not known and not found.lines:
-        return _stripped(lines, taken, found.fields)
+        return taken, found.fields
     story = _find_story(page, live, found.heading, title) if whole else range(page.start, page.end)
     for n in live[:cut]:
         rule = hits[n]
@@ -135,7 +161,7 @@ def strip_lines(
             taken[n] = "furniture"
     if not whole:
         _take_lists(page, live[:cut], taken)
-    return _stripped(lines, taken, found.fields)
+    return taken, found.fields
 
 
 def _find_story(page: Page, live: Sequence[int], heading: int | None, title: str | None) -> set[int]:

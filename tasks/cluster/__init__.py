@@ -5,7 +5,8 @@ anchor; members judged a duplicate of the anchor itself join it (pairs that matc
 the rest starts again. So a chain of resemblances alone never merges two stories. `policy` says which is best.
 
 What is decided in a component depends on nothing outside it. So `carry` takes over what the last run decided, save in components that
-gained or lost a pair or a story, which `plan` finds, and `cluster` works these alone.
+gained or lost a pair or a story, or of which editors say something else, which `plan` finds, and `cluster` works these alone.
+The pairs that are kept from run to run are the verdict's; what editors say of them (tasks/overrides.py, `joins`) is laid over them each time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks import files, index, schema, settings, verdict
+from tasks.cluster.joins import join, mark, nearest, ruled
 from tasks.cluster.policy import Links, Member, best, copies_of, reason
 from tasks.index import Roster
+from tasks.overrides import Obeyed, Word
 from tasks.verdict import Judgement
 
-__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "carry", "cluster", "copies", "per_source", "plan"]
+__all__ = ["Clustered", "Member", "Pair", "Plan", "Standing", "anchored", "carry", "cluster", "copies", "obeyed", "per_source", "plan"]
 
 COPIES = pa.schema([schema.COLUMNS[name].field() for name in ("cluster_id", "copies", "copy_sources")])
 _QUICK = {**files.encoding(schema.STANDING), "compression": "lz4"}
@@ -59,17 +62,29 @@ class Clustered:
 
 @dataclass(frozen=True)
 class Standing:
-    """One duplicate: the story that stands for it, the verdict on the two, and the step of the policy that decided."""
+    """One duplicate: the story that stands for it, the verdict on the two, the step of the policy that decided, and an editor's entry that
+    did."""
 
     kept: str
     judgement: Judgement
     reason: str
+    override: str | None = None
 
 
 Pair = tuple[str, str]
+NO_WORD = Word()
 
 
-def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last: Path | None = None, let_go: Path | None = None) -> Plan:
+def plan(
+    judged: Sequence[Path],
+    roster_file: Path,
+    out: Path,
+    parts: int,
+    last: Path | None = None,
+    let_go: Path | None = None,
+    word: Word = NO_WORD,
+    changed: Sequence[str] = (),
+) -> Plan:
     """Gather all pairs of one story, and choose the components that are to be clustered again: all of them without a last run.
 
     Args:
@@ -78,6 +93,7 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
         parts: into how many files the pairs to work on are cut, by component.
         last: pairs of the last run.
         let_go: pairs of the last run that are proposed no more.
+        word: what editors say; changed: stories of which they said something else in the last run.
     """
     from tasks.kernels import digests
 
@@ -94,15 +110,18 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
     gone = old[~stands].reshape(-1)
     moved = np.flatnonzero((roster.now != roster.then) & (roster["month"] != index.FAULTY)) if last else np.arange(len(roster.table))
     stirred = np.zeros(len(roster.table), np.bool_)
-    for some in (gone[gone >= 0], new[~again].reshape(-1), moved):
+    joined, joined_ranks, shaken = _bundles(word, roster)
+    said = roster.find(changed)
+    for some in (gone[gone >= 0], new[~again].reshape(-1), moved, said[(said >= 0) & roster.now[said]], shaken):
         stirred[some] = True
+    kept, (pairs, ranks) = pairs, (pa.concat_tables([pairs, joined]), np.concatenate([ranks, joined_ranks]))
     component, sizes = _components(ranks)
     concerned = np.unique(component[stirred[ranks].any(1)])
     work = np.isin(component, concerned)
     stirred[ranks[work].reshape(-1)] = True
 
     files.folder(out / "standing")
-    files.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", **_PAIRS)
+    files.write_table(kept.sort_by([("a", "ascending"), ("b", "ascending")]), out / "pairs.parquet", **_PAIRS)
     found = pa.array(np.flatnonzero(stirred).astype(np.uint32))
     files.write_arrow([pa.record_batch([found], schema=STIRRED)], STIRRED, out / "stirred.arrow")
     order = np.flatnonzero(work)[np.argsort(component[work], kind="stable")]
@@ -111,6 +130,33 @@ def plan(judged: Sequence[Path], roster_file: Path, out: Path, parts: int, last:
         part_files.append(out / f"component-pairs-{number:05d}.parquet")
         files.write_table(pairs.take(pa.array(order[some])), part_files[-1], **_PAIRS)
     return Plan(out / "pairs.parquet", out / "stirred.arrow", tuple(part_files), int((sizes > LONGEST_CHAIN).sum()))
+
+
+def _bundles(word: Word, roster: Roster) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The pairs that join the bundles of editors: JUDGED, as yet without a verdict, and their ranks, int64[n, 2]; and the ranks of bundles
+    that a story came to or went from."""
+    pairs: list[Pair] = []
+    shaken: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    moved = roster.now != roster.then
+    for bundle in word.bundles():
+        ranks = _healthy(roster, bundle)
+        there = [story for story, rank in zip(bundle, ranks.tolist(), strict=True) if rank >= 0]
+        pairs += [(there[0], other) for other in there[1:]]
+        every = roster.find(bundle)
+        if moved[every[every >= 0]].any():
+            shaken.append(ranks[ranks >= 0])
+    blank = {"relation": None, "probability": 0.0, "jaccard": 0.0, "containment_a": 0.0, "containment_b": 0.0, "weighted_jaccard": 0.0}
+    rows = [{"a": a, "b": b, **blank, "coverage_a": None, "coverage_b": None, "source_a": 0.5} for a, b in pairs]
+    ids = [story for pair in pairs for story in pair]
+    return pa.Table.from_pylist(rows, schema=verdict.JUDGED), roster.find(ids).reshape(-1, 2), np.concatenate(shaken)
+
+
+def _healthy(roster: Roster, stories: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The ranks of some stories, -1 for those that are not in the seen set, or in quarantine."""
+    ranks = roster.find(stories)
+    if not len(roster.table):
+        return ranks
+    return np.where((ranks >= 0) & roster.now[ranks] & (roster["month"][ranks] != index.FAULTY), ranks, -1)
 
 
 def carry(standing: Path, roster_file: Path, stirred_file: Path, out: Path, part: int, parts: int) -> Path:
@@ -181,12 +227,20 @@ def _cut(component: npt.NDArray[np.int64], parts: int) -> list[npt.NDArray[np.in
 
 
 def cluster(
-    pairs_file: Path, roster_file: Path, out: Path, near: settings.Near, derivative: settings.Derivative, policy: settings.Cluster
+    pairs_file: Path,
+    roster_file: Path,
+    out: Path,
+    near: settings.Near,
+    derivative: settings.Derivative,
+    policy: settings.Cluster,
+    word: Word = NO_WORD,
 ) -> Clustered:
-    """Cluster the components of some pairs and write the standing of every duplicate, and of every story kept beside an anchor: STANDING.
+    """Cluster the components of some pairs and write the standing of every duplicate, and of every story kept beside an anchor or because
+    an editor says so: STANDING.
 
     Args:
         pairs_file: of `plan`; out: the Parquet file to write, rows by month.
+        word: what editors say.
     """
     roster = Roster.read(roster_file)
     pairs = verdict.judgements(files.read_table(pairs_file))
@@ -196,24 +250,28 @@ def cluster(
     def judge(wanted: list[Pair]) -> list[Judgement]:
         nonlocal late
         late += len(wanted)
+        of_bundle = [pair for pair in wanted if any(word.joined(one) or word.kept(one) for one in pair)]  # they may join without a verdict
         return [
             found
-            for begin in range(0, len(wanted), _AT_ONCE)
-            for found in _judge(roster, wanted[begin : begin + _AT_ONCE], near, derivative)
+            for some, read_all in ((of_bundle, True), (sorted({*wanted} - {*of_bundle}) if of_bundle else wanted, False))
+            for begin in range(0, len(some), _AT_ONCE)
+            for found in _judge(roster, some[begin : begin + _AT_ONCE], near, derivative, read_all)
         ]
 
-    standing = anchored(members, pairs, judge, policy.complete)
+    marks: dict[str, str] = {}
+    pairs = [pair for pair in pairs if pair.relation] + judge([(pair.a, pair.b) for pair in pairs if not pair.relation])
+    standing = anchored(members, pairs, judge, policy.complete, word, marks)
     beside: dict[str, str] = {}
     if policy.keep == "one-per-source":
-        standing, beside = per_source(members, standing, judge, policy.complete)
-    ids = [*standing, *beside]
+        standing, beside = per_source(members, standing, judge, policy.complete, word, marks)
+    ids = list(dict.fromkeys([*standing, *beside, *marks]))
     ranks = roster.find(ids)
     month = roster["month"][ranks]
     order = np.lexsort((ranks, month))
     with files.written(out) as sink, pq.ParquetWriter(sink, schema.STANDING, **_QUICK) as writer:
         for begin in range(0, len(order), _WRITTEN_AT_ONCE):
             some = order[begin : begin + _WRITTEN_AT_ONCE].tolist()
-            rows = [_row(ids[i], standing.get(ids[i]), beside, members) | {"month": int(month[i])} for i in some]
+            rows = [_row(ids[i], standing.get(ids[i]), beside, members, marks) | {"month": int(month[i])} for i in some]
             table = pa.Table.from_pylist(rows, schema=schema.STANDING)
             at = table.column_names.index("evidence")
             table = table.set_column(at, schema.STANDING.field("evidence"), _evidence(roster, table))
@@ -227,9 +285,10 @@ _WRITTEN_AT_ONCE = 1_000
 """Standings with their evidence, at most some 20 MB."""
 
 
-def _judge(roster: Roster, pairs: Sequence[Pair], near: settings.Near, derivative: settings.Derivative) -> list[Judgement]:
+def _judge(roster: Roster, pairs: Sequence[Pair], near: settings.Near, derivative: settings.Derivative, read_all: bool) -> list[Judgement]:
     ranks, left, right = index.together(roster, *roster.find([story for pair in pairs for story in pair]).reshape(-1, 2).T)
-    return verdict.judgements(verdict.judge(index.stories(roster, ranks, near.shingle_words), left, right, near, derivative))
+    found = index.stories(roster, ranks, near.shingle_words)
+    return verdict.judgements(verdict.judge(found, left, right, near, derivative, read_all=read_all))
 
 
 def _evidence(roster: Roster, standing: pa.Table) -> pa.Array[Any]:
@@ -265,8 +324,26 @@ def copies(standing: Path, roster_file: Path, out: Path) -> Path:
     return out
 
 
+def obeyed(standing: Path, roster_file: Path, word: Word) -> Obeyed:
+    """Which entries about stories find all of them in the seen set, and how many rows each decided.
+
+    Args:
+        standing: folder of the STANDING files.
+    """
+    roster = Roster.read(roster_file)
+    table = files.read_table(standing, columns=["override"], schema=schema.STANDING)
+    counted = pc.value_counts(table["override"].combine_chunks().drop_null()).to_pylist()
+    matched = frozenset(entry.id for entry in word.of_stories if (_healthy(roster, entry.stories) >= 0).all())
+    return Obeyed(matched, {one["values"]: one["counts"] for one in counted})
+
+
 def anchored(
-    members: dict[str, Member], judged: Iterable[Judgement], judge: Callable[[list[Pair]], list[Judgement]], complete: float
+    members: dict[str, Member],
+    judged: Iterable[Judgement],
+    judge: Callable[[list[Pair]], list[Judgement]],
+    complete: float,
+    word: Word = NO_WORD,
+    marks: dict[str, str] | None = None,
 ) -> dict[str, Standing]:
     """The anchored clusters over some stories: for each duplicate, what stands for it. Stories without a standing are kept.
 
@@ -275,43 +352,85 @@ def anchored(
         judged: the judgements there are; those that are missing are asked for when they decide something.
         judge: gives the judgements of a list of pairs (a, b), a < b; called once a round for all components.
         complete: share of the longest copy's words that a copy needs to count as complete.
+        word: what editors say; marks: takes, by story, the entries by which stories are kept.
     """
     known: Links = defaultdict(dict)
-    _learn(known, judged)
+    marks = {} if marks is None else marks
+    _learn(known, judged, word, marks)
     standing: dict[str, Standing] = {}
-    groups = _cut_chains(components(members, known), members, known)
+    groups = _cut_chains(components(members, known), members, known, word)
     while groups:
         anchors = [best(group, members, known, complete) for group in groups]
         missing = [
-            _pair(anchor, other) for group, anchor in zip(groups, anchors, strict=True) for other in group if other not in known[anchor]
+            _pair(anchor, other)
+            for group, anchor in zip(groups, anchors, strict=True)
+            for other in group
+            if other != anchor and other not in known[anchor]
         ]
-        missing = [(a, b) for a, b in missing if a != b]
         if missing:  # what is learnt may show another anchor: choose again
-            _learn(known, judge(missing))
+            _learn(known, judge(missing), word, marks)
             continue
         rest: list[str] = []
         for group, anchor in zip(groups, anchors, strict=True):
             copies = copies_of(group, known)
-            for other in group:
-                if other == anchor:
-                    continue
-                found = known[anchor][other]
-                if found.relation is None or (
-                    found.relation == "derivative" and any(known[anchor][c].relation is None for c in copies[other])
-                ):
-                    rest.append(other)  # copies go together: no rewrite of the anchor is a copy of what is another story
-                else:
-                    standing[other] = Standing(anchor, found, reason(members[other], members[anchor], found, copies, members, complete))
-        groups = _cut_chains(components(rest, known), members, known)
-    return standing
+            joined = join(group, anchor, members, known, copies, word, marks)
+            for name, entry in joined.items():
+                found = known[anchor][name]
+                found = found if found.relation else replace(found, relation="near")
+                why = reason(members[name], members[anchor], found, copies, members, complete)
+                standing[name] = Standing(anchor, found, why, entry)
+            rest += [name for name in group if name not in joined and name != anchor]
+        groups = _cut_chains(components(rest, known), members, known, word)
+    return _kept_by_editors(members, standing, judge, word, marks)
+
+
+def _kept_by_editors(
+    members: dict[str, Member],
+    standing: dict[str, Standing],
+    judge: Callable[[list[Pair]], list[Judgement]],
+    word: Word,
+    marks: dict[str, str],
+) -> dict[str, Standing]:
+    """The clusters as they are, each with the story that an editor keeps as its anchor; of several each has those that are most like it.
+
+    The relation of a member to it is the verdict's, and where that sees two stories what follows from their relations to the old anchor.
+    """
+    of_anchor: defaultdict[str, list[str]] = defaultdict(list)
+    for name, found in standing.items() if any(map(word.kept, members)) else ():
+        of_anchor[found.kept].append(name)
+    clusters = {anchor: [anchor, *names] for anchor, names in of_anchor.items() if any(map(word.kept, (anchor, *names)))}
+    keepers = {anchor: [name for name in names if word.kept(name)] for anchor, names in clusters.items()}
+    for names in keepers.values():
+        for name in names:
+            marks[name] = word.kept(name) or ""
+    moved = {anchor: names for anchor, names in clusters.items() if keepers[anchor] != [anchor]}
+    known: Links = defaultdict(dict)
+    pairs = sorted({_pair(kept, name) for anchor, names in moved.items() for kept in keepers[anchor] for name in names if name != kept})
+    _learn(known, judge(pairs) if pairs else (), word, {})
+    left = {name: found for name, found in standing.items() if found.kept not in moved}
+    for anchor, names in moved.items():
+        bundles: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            bundles[word.group(name)].append(name)
+        for bundle in bundles.values():
+            kept = nearest(bundle, keepers[anchor], members, known)
+            for name in bundle:
+                if name != kept:
+                    found = known[kept][name]
+                    steps = {standing[one].judgement.relation for one in (name, kept) if one != anchor}
+                    found = found if found.relation else replace(found, relation="derivative" if "derivative" in steps else "near")
+                    before = standing[name].override if name != anchor else None
+                    left[name] = Standing(kept, found, "override", before or word.kept(kept))
+    return left
 
 
 LONGEST_CHAIN = 1_000
 """Stories of a component, beyond which it is no story with many copies but a chain that someone made: among 1M stories the largest has some 50."""
 
 
-def _cut_chains(groups: Iterable[list[str]], members: dict[str, Member], known: Links) -> list[list[str]]:
-    """The components, those of more than LONGEST_CHAIN stories cut: each story, the earliest first, with those judged one story with it.
+def _cut_chains(groups: Iterable[list[str]], members: dict[str, Member], known: Links, word: Word) -> list[list[str]]:
+    """The components, those of more than LONGEST_CHAIN stories cut: each story, the earliest first, with those judged one story with it, and
+    with those that editors make one with any of these.
 
     Else each of its clusters would take a look at all of it, and a judgement on all that are left.
     """
@@ -324,6 +443,7 @@ def _cut_chains(groups: Iterable[list[str]], members: dict[str, Member], known: 
         for name in list(free):
             if name in free:
                 piece = [other for other in (name, *known[name]) if other in free and (other == name or known[name][other].relation)]
+                piece = list(dict.fromkeys(other for one in piece for other in (one, *word.bundle(one)) if other in free))
                 for other in piece:
                     del free[other]
                 if len(piece) > 1:
@@ -332,35 +452,45 @@ def _cut_chains(groups: Iterable[list[str]], members: dict[str, Member], known: 
 
 
 def per_source(
-    members: dict[str, Member], standing: dict[str, Standing], judge: Callable[[list[Pair]], list[Judgement]], complete: float
+    members: dict[str, Member],
+    standing: dict[str, Standing],
+    judge: Callable[[list[Pair]], list[Judgement]],
+    complete: float,
+    word: Word = NO_WORD,
+    marks: dict[str, str] | None = None,
 ) -> tuple[dict[str, Standing], dict[str, str]]:
     """One kept story for every source in a cluster: what then stands for the duplicates, and for the stories kept beside an anchor that anchor.
 
     The anchor stands for its own source and for stories without one. Of each other source the best by the policy is kept, and
-    stands for those of its source that are judged one story with it; the anchor keeps the rest.
+    stands for those of its source that are judged one story with it; the anchor keeps the rest. An editor's entry that brought a story into
+    the cluster stays noted in `marks` where the story is kept.
     """
+    marks = {} if marks is None else marks
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, found in standing.items():
         source = members[name].source
         if source and source != members[found.kept].source:
             groups[found.kept, source].append(name)
     known: Links = defaultdict(dict)
-    _learn(known, judge([_pair(one, other) for group in groups.values() for one, other in combinations(sorted(group), 2)]))
+    inside = [_pair(one, other) for group in groups.values() for one, other in combinations(sorted(group), 2)]
+    _learn(known, judge(inside), word, marks)
     left, beside = dict(standing), {}
     for (anchor, _), group in groups.items():
         kept = best(group, members, known, complete)
         beside[kept] = anchor
-        del left[kept]
+        if (entry := left.pop(kept).override) and entry != word.kept(anchor):
+            mark(marks, entry, [kept])
         copies = copies_of(group, known)
         for other in group:
             if other != kept and known[kept][other].relation is not None:
-                judgement = known[kept][other]
-                left[other] = Standing(kept, judgement, reason(members[other], members[kept], judgement, copies, members, complete))
+                judgement, by = known[kept][other], word.joins(other, kept)
+                why = reason(members[other], members[kept], judgement, copies, members, complete)
+                left[other] = Standing(kept, judgement, why, by.id if by else None)
     return left, beside
 
 
-def _learn(known: Links, judgements: Iterable[Judgement]) -> None:
-    for judgement in judgements:
+def _learn(known: Links, judgements: Iterable[Judgement], word: Word, marks: dict[str, str]) -> None:
+    for judgement in judgements if not word.of_stories else [ruled(judgement, word, marks) for judgement in judgements]:
         known[judgement.a][judgement.b] = known[judgement.b][judgement.a] = judgement
 
 
@@ -409,14 +539,18 @@ def _members(roster: Roster, ids: Sequence[str]) -> dict[str, Member]:
     return {name: Member(name, source or "", *told) for name, source, *told in zip(ids, *columns, strict=True)}
 
 
-def _row(story_id: str, standing: Standing | None, beside: dict[str, str], members: dict[str, Member]) -> dict[str, Any]:
-    """The standing of a duplicate, seen from it (`_a` is its own side when its id is the smaller), or of a story kept beside another."""
-    row: dict[str, Any] = {"story_id": story_id, "source": members[story_id].source or None}
+def _row(
+    story_id: str, standing: Standing | None, beside: dict[str, str], members: dict[str, Member], marks: dict[str, str]
+) -> dict[str, Any]:
+    """The standing of a duplicate, seen from it (`_a` is its own side when its id is the smaller), or of a story kept beside another or by
+    an editor's entry."""
+    row: dict[str, Any] = {"story_id": story_id, "source": members[story_id].source or None, "override": marks.get(story_id)}
     if standing is None:
-        return row | {"cluster_id": story_id, "same_story": beside[story_id]}
+        return row | {"cluster_id": story_id, "same_story": beside.get(story_id)}
     j = standing.judgement
     first = story_id == j.a
     return row | {
+        "override": standing.override or marks.get(story_id),
         "reason": standing.reason,
         "relation": j.relation,
         "duplicate_of": standing.kept,

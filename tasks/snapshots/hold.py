@@ -28,7 +28,7 @@ SHOWN = 3  # names of raw files in a sentence
 class Hold:
     """curated/hold.json.
 
-    bad: snapshots that were rolled back, each with `snapshot` (name), `content` (see content) and `recipe` (hash).
+    bad: snapshots that were rolled back, each with `snapshot` (name), `content` (see content), `recipe` (hash) and `overrides` (name).
     to: name of the snapshot that was published instead. by, at, why: who did it, when, and the reason given.
     """
 
@@ -69,6 +69,7 @@ def set_hold(curated: Path, bad: Path, to: Path, by: str, at: str, why: str | No
     before = read_hold(curated)
     manifest = read_manifest(bad)
     held = {"snapshot": bad.name, "content": content(manifest["files"]), "recipe": manifest["recipe"]["hash"]}
+    held["overrides"] = _word(manifest)
     others = tuple(one for one in before.bad if one["snapshot"] != bad.name) if before else ()
     hold = Hold((*others, held), to.name, by, at, why)
     with files.written(curated / "hold.json") as stream:
@@ -94,15 +95,23 @@ def repeated(curated: Path, hold: Hold, manifest: Mapping[str, Any], inputs: pa.
         return ["all of it: the same stories by the same recipe"]
     try:
         good = curated / "snapshots" / hold.to
-        recipe, before = read_manifest(good)["recipe"]["hash"], _rows(read_ledger(good))
+        told, before = read_manifest(good), _rows(read_ledger(good))
+        recipe, word = told["recipe"]["hash"], _word(told)
         found = []
         for bad in hold.bad:
             if manifest["recipe"]["hash"] == bad["recipe"] != recipe:
                 found.append(f"the recipe {bad['recipe']}")
+            if _word(manifest) == bad.get("overrides", "none") != word:
+                found.append(f"the overrides {_word(manifest)}")
             found += _files_again(before, _rows(read_ledger(curated / "snapshots" / bad["snapshot"])), _rows(inputs))
     except (FileNotFoundError, ValueError) as error:
         return [f"what cannot be told: {error}"]
     return list(dict.fromkeys(found))
+
+
+def _word(manifest: Mapping[str, Any]) -> str:
+    """The name of what editors said; `none` in snapshots from before they could."""
+    return str(manifest["recipe"].get("overrides", "none"))
 
 
 def _rows(ledger: pa.Table) -> pa.Table:

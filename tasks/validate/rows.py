@@ -46,7 +46,9 @@ class Counts:
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Counts:
-        return cls(**{**written, "expectations": tuple(Count(**count) for count in written["expectations"])})
+        """From what is told of a shard, which may be more."""
+        numbers = {name: written[name] for name in ("rows", "quarantined", "characters", "removed")}
+        return cls(**numbers, expectations=tuple(Count(**count) for count in written["expectations"]))
 
     def of(self, name: str) -> Count | None:
         """The count of the expectation, None when the suite has none of that name."""

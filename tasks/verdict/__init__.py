@@ -84,11 +84,14 @@ def logistic(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Floa
     return np.asarray(np.round(1.0 / (1.0 + np.exp(-np.clip(total, -500.0, 500.0))), 9))
 
 
-def judge(found: Stories, left: Places, right: Places, near: settings.Near, derivative: settings.Derivative) -> pa.Table:
+def judge(
+    found: Stories, left: Places, right: Places, near: settings.Near, derivative: settings.Derivative, *, read_all: bool = False
+) -> pa.Table:
     """The verdicts on pairs of stories: JUDGED, in their order. Only the texts of pairs that can be one story are read.
 
     Args:
         found: the stories; left, right: int64[pairs], their places.
+        read_all: read the others too, so that probability and coverage are measured; their verdict is the same.
     """
     ids = np.array(found.table["story_id"].to_pylist(), object)
     swapped = ids[left] > ids[right]
@@ -97,7 +100,7 @@ def judge(found: Stories, left: Places, right: Places, near: settings.Near, deri
     same = is_same(found, left, right)
     alike = is_alike(found, left, right, over, near)
     related = can_derive(found, left, right, over.weighted_jaccard, derivative)
-    read = np.flatnonzero(same | alike | related)
+    read = np.arange(len(left)) if read_all else np.flatnonzero(same | alike | related)
     columns = {name: np.zeros(len(left)) for name in _SCORES} | {"source_a": np.full(len(left), 0.5)}
     columns |= {name: getattr(over, name) for name in ("jaccard", "containment_a", "containment_b", "weighted_jaccard")}
     relation = np.full(len(left), None, object)
