@@ -28,7 +28,7 @@ TOLD = {
 }
 SHOWN = 10  # sources and languages
 LONGEST = 60  # code points of a source
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}\b")
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"), (10**8, "10M<n<100M"))
 _LARGEST = "100M<n<1B"
 
@@ -40,7 +40,7 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
     by_source, by_language = (_counted(rows[name]) for name in ("source", "language"))
     title, licence = knobs.get("title") or "Curated news stories", knobs.get("license")
     page = [
-        *_head(title, licence, [language for language, _ in by_language], len(rows)),
+        *_head(title, licence, [language for language, _ in by_language], len(rows), manifest["snapshot"]),
         f"# {title}\n",
         _summary(manifest, rows),
         "Each story stands in `stories` once. The records it stands for are in `duplicates`, and what could not be curated is in `quarantine`; `decisions` has "
@@ -58,8 +58,12 @@ def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
     return path
 
 
-def _head(title: str, licence: str | None, languages: Sequence[str | None], stories: int) -> Iterator[str]:
-    """The YAML in front. All strings are written as JSON, which is YAML too."""
+def _head(title: str, licence: str | None, languages: Sequence[str | None], stories: int, snapshot: str) -> Iterator[str]:
+    """The YAML in front. All strings are written as JSON, which is YAML too.
+
+    Each table's description names the snapshot, because `datasets` keeps what it has loaded once from a folder of one name until its head is another:
+    without it whoever loads curated/latest every hour gets the first hour's stories for ever (datasets 5.2).
+    """
     codes = sorted({found[0] for language in languages if language and (found := _LANGUAGE.match(language.lower()))})
     yield f"---\npretty_name: {json.dumps(title)}"
     if licence:
@@ -69,7 +73,10 @@ def _head(title: str, licence: str | None, languages: Sequence[str | None], stor
     size = next((name for bound, name in _SIZES if stories < bound), _LARGEST)
     yield f"size_categories:\n- {json.dumps(size)}\ntags:\n- news\n- deduplicated\nconfigs:"
     for name in TABLES:
-        yield f"- config_name: {name}\n  data_files: {name}/*.parquet" + "\n  default: true" * (name == "stories")
+        described = json.dumps(f"{TOLD[name]}; snapshot {snapshot}")
+        yield f"- config_name: {name}\n  data_files: {name}/*.parquet\n  description: {described}" + "\n  default: true" * (
+            name == "stories"
+        )
     yield "---\n"
 
 
