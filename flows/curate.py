@@ -22,7 +22,23 @@ from prefect.runtime import flow_run
 from flows import processes
 from flows import runner as runners
 from flows.folder import Lock, clear, held, work_folder
-from tasks import cluster, files, index, ingest, ledger, match, publish, recipe, settings, snapshots, stages, validate, workers
+from tasks import (
+    cluster,
+    feed,
+    files,
+    index,
+    ingest,
+    lakehouse,
+    ledger,
+    match,
+    publish,
+    recipe,
+    settings,
+    snapshots,
+    stages,
+    validate,
+    workers,
+)
 from tasks import overrides as editors
 from tasks.stages import log
 
@@ -134,6 +150,7 @@ def curate(
     match.check(knobs.near, knobs.derivative)
     _refuse_unknown(accept, _folder(knobs.check))
     runners.check(runner)
+    lakehouse.check(knobs.publish.delta)
     word = editors.load(knobs.overrides)
     spelled = recipe.recipe(knobs, word.lines.name)
     source, target = files.located(raw), files.located(curated)
@@ -154,7 +171,7 @@ def curate(
         if nothing_new and not changes.any and not (prune and len(ledger.vanished(before.inputs))):
             clear(target)
             _tidy(target, before)
-            return nothing_new
+            return _followed(nothing_new, knobs.publish, target)
         with work_folder(target) as work, runners.runner(runner, knobs.run.workers) as used:
             runners.same_recipe(used, knobs, spelled)
             job = Job(knobs, target, work, recipe.recipe_hash(spelled), used, lock, word)
@@ -163,7 +180,7 @@ def curate(
             inputs, unsettled = _read(found, changes, before, prune, job)
             if nothing_new and ledger.same_content(before.inputs, inputs):
                 _tidy(target, before)
-                return nothing_new
+                return _followed(nothing_new, knobs.publish, target)
             last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
             counts = _work(inputs, last, full, job)
             last = _comparable(last, counts)
@@ -171,8 +188,10 @@ def curate(
             decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
             draft, entries = _write(decided, chosen, counts, inputs, before, last, job)
 
+            told = _changes(draft, entries, before, None if again else changes.read, job)
             manifest = _manifest(entries, before, counts, spelled, started, job)
-            manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched, "overrides": _obeyed(chosen, counts, job)}
+            manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched, "changes": told}
+            manifest["overrides"] = _obeyed(chosen, counts, job)
             manifest["run"] |= {
                 "id": run_id,
                 "raw": str(source),
@@ -185,7 +204,7 @@ def curate(
             judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
             manifest = job.one("gate", workers.judge, *judged)
             manifest["run"] |= {"seconds": round((datetime.now(UTC) - started).total_seconds(), 1), "stages": job.seconds}
-            return _publish(job, draft, manifest, inputs, counts, chosen)
+            return _followed(_publish(job, draft, manifest, inputs, counts, chosen), knobs.publish, target)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
@@ -418,6 +437,23 @@ def _write(
     return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]
 
 
+def _changes(draft: Path, entries: Sequence[dict[str, Any]], before: Before, read: Sequence[str] | None, job: Job) -> dict[str, Any]:
+    """What is new since the parent, as the manifest tells it; `read`: the raw files that were read, None where that does not tell what is as it was."""
+    then = before.manifest.get("files", [])
+    parts = feed.parts(entries, then)
+    share = max(1, -(-sum(part.rows for part in parts) // job.runner.slots))
+    folder = job.folder("changes")
+    calls = [
+        (batch, draft, before.snapshot, read, folder / f"{number:05d}.arrow") for number, batch in enumerate(feed.batches(parts, share))
+    ]
+    compared = job.each("changes", feed.compare, calls, storage=True)
+    all_of_them = (compared, draft, entries, before.snapshot, then, job.knobs.publish.file_rows)
+    (told,) = job.each("changes", workers.told_changes, [all_of_them], storage=True)
+    if unreadable := told.pop("unreadable", None):
+        log.warning("the changes since %s cannot be told, so all stories count as added: %s", before.manifest["snapshot"], unreadable)
+    return told
+
+
 def _restated(before: pa.Table, after: pa.Table, counts: Mapping[str, Any]) -> frozenset[str]:
     """Worked shards with records of raw files that vanished since, or came back."""
     was, now = set(ledger.vanished(before).to_pylist()), set(ledger.vanished(after).to_pylist())
@@ -481,6 +517,25 @@ def _publish(job: Job, draft: Path, manifest: dict[str, Any], inputs: pa.Table, 
             index.tidy(job.index, place.name)
     snapshots.remove(job.curated, removal, job.folder("removed"))
     return Outcome(end, place, manifest)
+
+
+def _followed(outcome: Outcome, publishing: settings.Publish, target: Path) -> Outcome:
+    """The outcome, when the Delta table has what is published: after a rollback too, and what an earlier run could not do.
+
+    Raises:
+        OSError: it has not; nothing but that is amiss.
+    """
+    published = snapshots.latest(target) if publishing.delta else None
+    if publishing.delta and published:
+        try:
+            version = lakehouse.follow(published, snapshots.read_manifest(published), publishing.delta)
+        except OSError as error:
+            if outcome.end not in {"refused", "held"}:
+                raise
+            log.warning("%s: %s", error.filename, error.strerror)
+        else:
+            log.info("Delta table %s: %s", publishing.delta, "up to date" if version is None else f"version {version}")
+    return outcome
 
 
 def _tidy(target: Path, before: Before) -> None:

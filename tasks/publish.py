@@ -33,6 +33,7 @@ SORTED_BY = {
     "quarantine": ["story_id"],
     "decisions": ["story_id"],
     "inputs": ["raw_uri"],
+    "changes": ["story_id"],
 }
 _TABLE_OF = {"kept": "stories", "duplicate": "duplicates", "quarantined": "quarantine"}
 _PARTITIONED = ("stories", "duplicates", "quarantine", "decisions")
@@ -260,6 +261,19 @@ def write_inputs(ledger: pa.Table, snapshot: Path, parent: Path | None) -> dict[
     return _write(conform(ledger, INPUTS), "inputs/all.0-of-1", snapshot, parent)
 
 
+def write_changes(changes: pa.Table, file_rows: int, snapshot: Path) -> list[dict[str, Any]]:
+    """Write the changes since the parent, cut by leading bits of story_id as the stories are; one file at least."""
+    leading = pc.binary_slice(changes["story_id"].cast(pa.binary()), 0, 4)
+    numbers = np.array([int(digits, 16) for digits in leading.to_pylist()], np.int64)
+    part, parts = _cut(numbers, file_rows)
+    entries = []
+    for number in range(parts):
+        rows = changes.filter(pa.array(part == number))
+        if len(rows) or parts == 1:
+            entries.append(_write(rows, f"changes/all.{number}-of-{parts}", snapshot, None, file_rows))
+    return entries
+
+
 def take_over(entries: Iterable[dict[str, Any]], snapshot: Path, parent: Path) -> list[dict[str, Any]]:
     """Give the snapshot the files of the parent that stay as they are; gives their entries."""
     taken = []
@@ -270,7 +284,8 @@ def take_over(entries: Iterable[dict[str, Any]], snapshot: Path, parent: Path) -
     return taken
 
 
-def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> dict[str, Any]:
+def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None, group_rows: int = 0) -> dict[str, Any]:
+    group_rows = group_rows or ROW_GROUP_ROWS
     table = name.partition("/")[0]
     wanted = TABLES[table]
     rows = rows.combine_chunks()
@@ -279,8 +294,8 @@ def _write(rows: pa.Table, name: str, snapshot: Path, parent: Path | None) -> di
     draft = files.draft(snapshot / f"{name}.parquet")
     try:
         with draft.open("wb") as sink, pq.ParquetWriter(sink, wanted, **files.encoding(wanted)) as writer:
-            for begin in range(0, max(1, len(rows)), ROW_GROUP_ROWS):
-                writer.write_table(conform(rows.take(order[begin : begin + ROW_GROUP_ROWS]).combine_chunks(), wanted))
+            for begin in range(0, max(1, len(rows)), group_rows):
+                writer.write_table(conform(rows.take(order[begin : begin + group_rows]).combine_chunks(), wanted))
         digest = files.digest(draft)
         entry: dict[str, Any] = {"path": f"{name}.{digest[:16]}.parquet", "rows": len(rows), "bytes": files.size(draft), "sha256": digest}
         path = snapshot / entry["path"]
@@ -311,7 +326,7 @@ def finish(draft: Path, target: Path, manifest: Mapping[str, Any]) -> Path:
     In an object store nothing can be moved at once: the manifest comes last there, and what has none is no snapshot.
     """
     written = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
-    listed = {entry["path"] for entry in manifest["files"]}
+    listed = {entry["path"] for entry in (*manifest["files"], *manifest.get("changes", {}).get("files", ()))}
     for name in TABLES:  # a worker that was lost left what it had begun
         for path in files.inside(draft / name):
             if f"{name}/{path.name}" not in listed:

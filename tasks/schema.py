@@ -2,7 +2,7 @@
 
 A *shard* is a Parquet file of some thousand records. The local stages only add columns to it; the schemas below grow in
 the order of the stages (STORE, INGESTED, REPAIRED, STRIPPED, CHECKED, FINGERPRINTED). What readers see are the tables
-of a snapshot (STORIES, DUPLICATES, QUARANTINE, DECISIONS, INPUTS). Descriptions travel in the Parquet field metadata.
+of a snapshot (STORIES, DUPLICATES, QUARANTINE, DECISIONS, INPUTS, CHANGES). Descriptions travel in the Parquet field metadata.
 """
 
 from __future__ import annotations
@@ -186,6 +186,27 @@ _COLUMNS = (
         "records of a web archive that are no stories by their nature (requests, pictures, redirects), counted by why",
     ),
     Column("shards", _list(pa.string()), NEVER, "names of the store files that hold its records"),
+    # -- what is new in stories since the parent snapshot
+    Column(
+        "change",
+        pa.string(),
+        NEVER,
+        "added, changed, removed, or rekeyed: the row is gone, and its story is kept under another story_id now",
+    ),
+    Column("replaced_by", pa.string(), "but for rekeyed rows", "story_id under which the story is kept now"),
+    Column(
+        "was",
+        pa.string(),
+        "but for added rows of a story that the parent had under another story_id",
+        "story_id under which the parent kept the story, or told of this record; of several the first",
+    ),
+    Column(
+        "changed_columns",
+        _list(pa.string()),
+        "but for changed rows, and where published_at moved to another month: all may have changed then",
+        "columns of stories whose value is another, in their order",
+    ),
+    Column("file", pa.string(), "in removed and rekeyed rows", "file of the snapshot in which the row of stories stands now"),
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 
@@ -221,7 +242,15 @@ DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id",
 # of every duplicate, and of stories kept beside another or by an editor's word; month: see tasks.index
 STANDING = schema("story_id", "source", "reason", *_SCORES).append(pa.field("month", pa.int32(), nullable=False))
 INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "skipped", "shards")
-TABLES = {"stories": STORIES, "duplicates": DUPLICATES, "quarantine": QUARANTINE, "decisions": DECISIONS, "inputs": INPUTS}
+CHANGES = schema("story_id", "change", "replaced_by", "was", "changed_columns", "file")
+TABLES = {
+    "stories": STORIES,
+    "duplicates": DUPLICATES,
+    "quarantine": QUARANTINE,
+    "decisions": DECISIONS,
+    "inputs": INPUTS,
+    "changes": CHANGES,
+}
 
 
 def conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:

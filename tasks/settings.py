@@ -169,6 +169,17 @@ class Publish(Section):
     keep_days: float | None = Field(
         None, ge=0, description="a snapshot made within so many days before the new one stays too, however many there are"
     )
+    title: str | None = Field(
+        None, max_length=200, pattern=r"^[^\x00-\x1f`<|\\]+$", description="title of the dataset on its card (README.md of a snapshot)"
+    )
+    license: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.+-]*$",
+        description="licence of the stories for the card, as Hugging Face spells it, e.g. cc-by-4.0",
+    )
+    delta: str | None = Field(
+        None, description="folder or URL of a Delta Lake table that follows the published stories; needs the extra lakehouse"
+    )
 
 
 class Run(Section):

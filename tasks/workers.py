@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import boilerplate, files, fingerprint, index, ingest, overrides, repair, report, settings, validate
+from tasks import boilerplate, card, feed, files, fingerprint, index, ingest, overrides, publish, repair, report, settings, validate
+from tasks.schema import CHANGES
 
 
 def work(
@@ -56,6 +57,30 @@ def load_suites(expectations: Path | None) -> None:
     validate.load_suite("run", expectations)
 
 
+def told_changes(
+    compared: Sequence[feed.Compared],
+    draft: Path,
+    now: Sequence[Mapping[str, Any]],
+    parent: Path | None,
+    then: Sequence[Mapping[str, Any]],
+    file_rows: int,
+) -> dict[str, Any]:
+    """Write the changes since the parent into a draft; gives what the manifest tells of them: `parent`, a number for each kind, `files`; `unreadable`: what
+    is wrong with the parent, where it cannot be compared with. Then all stories are added."""
+    unreadable = next((part.unreadable for part in compared if part.unreadable), None)
+    found = CHANGES.empty_table()
+    try:
+        if not unreadable:
+            found = feed.settle([part.found for part in compared], draft, now, parent, then)
+    except OSError as error:
+        unreadable = str(error)
+    if unreadable:
+        every = feed.compare(feed.parts(now, ()), draft, None, None, compared[0].found)
+        found = feed.settle([every.found], draft, now, None, ())
+    told = {"parent": parent.name if parent and not unreadable else None, **feed.counts(found)}
+    return told | {"files": publish.write_changes(found, file_rows, draft)} | ({"unreadable": unreadable} if unreadable else {})
+
+
 def judge(
     draft: Path,
     manifest: dict[str, Any],
@@ -88,4 +113,5 @@ def judge(
     at = datetime.fromisoformat(manifest["run"]["started"])
     validate.data_docs(stories, checks, run, verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
     report.write(draft, manifest)
+    card.write(draft, manifest)
     return manifest

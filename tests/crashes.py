@@ -344,8 +344,9 @@ def _content(path: Path) -> str:
     if path.name == "manifest.json":
         manifest = json.loads(path.read_text(encoding="utf-8"))
         of_one_run = ("snapshot", "parent", "run", "gate", "copydesk")
+        manifest.get("changes", {}).pop("parent", None)
         data: bytes = json.dumps({key: value for key, value in manifest.items() if key not in of_one_run}, sort_keys=True).encode()
-    elif {"report", "data_docs"} & {parent.name for parent in path.parents} or path.name == ".lock":
+    elif {"report", "data_docs"} & {parent.name for parent in path.parents} or path.name in {".lock", "README.md"}:
         return "there"  # they tell the time
     else:
         data = path.read_bytes()

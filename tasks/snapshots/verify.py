@@ -52,8 +52,9 @@ def verify(snapshot: Path) -> list[Fault]:
     """
     try:
         manifest = read_manifest(snapshot)
-        listed = {str(entry["path"]): str(entry["sha256"]) for entry in manifest["files"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        entries = (*manifest["files"], *manifest.get("changes", {}).get("files", ()))  # none, of a version that told no changes
+        listed = {str(entry["path"]): str(entry["sha256"]) for entry in entries}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [Fault("manifest", "manifest.json", f"cannot be read: {error}")]
     there = {f"{name}/{path.name}" for name in TABLES for path in files.inside(snapshot / name)}
     faults = [Fault("extra", name, "not in the manifest") for name in sorted(there - set(listed))]
