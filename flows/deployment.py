@@ -118,20 +118,37 @@ def watch_for_dead_runs() -> None:
 
 def serve(name: str, when: Any, parameters: Mapping[str, Any]) -> None:
     """Begin a run whenever the server says so, until SIGTERM or Ctrl-C: then the schedule is paused, and a run that is at work is ended in order."""
+    import asyncio
+    import signal
+
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.flows import EntrypointType
+    from prefect.runner import Runner
 
     from flows.curate import curate
 
-    # a run that is due while the last one works is not begun: the next one reads what came in, whenever that is
+    class Service(Runner):
+        """Ends on SIGTERM and Ctrl-C in order; Prefect 3.8 leaves in the middle, with a trace, a schedule that goes on and a run that is Running."""
+
+        ending: asyncio.Task[None] | None = None
+
+        def handle_sigterm(self, *_: Any, **__: Any) -> None:
+            if self.ending is None:
+                self.ending = asyncio.get_running_loop().create_task(self.astop())
+
+    # a run that is due while the last one works is not begun: the next one reads what came in, whenever that is. For the server to
+    # cancel it it must be offered, so the process takes two
     one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-    curate.serve(
-        name=name,
-        schedule=when,
-        parameters=dict(parameters),
-        limit=1,
-        global_limit=one,
-        tags=["copydesk"],
-        entrypoint_type=EntrypointType.MODULE_PATH,  # the same however copydesk was installed, and wherever it is started
-        print_starting_message=False,
+    service = Service(name=name, pause_on_shutdown=True, limit=2)
+    service.add_deployment(
+        curate.to_deployment(
+            name=name,
+            schedule=when,
+            parameters=dict(parameters),
+            concurrency_limit=one,
+            tags=["copydesk"],
+            entrypoint_type=EntrypointType.MODULE_PATH,  # the same however copydesk was installed, and wherever it is started
+        )
     )
+    signal.signal(signal.SIGINT, service.handle_sigterm)
+    asyncio.run(service.start())

@@ -45,7 +45,7 @@ class Outcome:
             return f"nothing new: {self.snapshot.name} is up to date"
         counts = self.manifest["counts"]
         if self.end == "published":
-            return f"published {counts['kept']:,} stories of {counts['records']:,} records as {self.snapshot.name}"
+            return f"published {_counted(counts['kept'], 'story', 'stories')} of {_counted(counts['records'], 'record', 'records')} as {self.snapshot.name}"
         if self.end == "held":
             held = self.manifest["held"]
             return (
@@ -58,6 +58,10 @@ class Outcome:
     def failed(self) -> list[str]:
         """What the gates that refused it say."""
         return [result["message"] for result in self.manifest["gate"]["results"] if result["status"] == "failed"] if self.manifest else []
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
 
 
 class NotPublishedError(RuntimeError):
@@ -197,7 +201,7 @@ def summary(outcome: Outcome) -> str:
     counts, snapshot = outcome.manifest["counts"], outcome.snapshot
     results = outcome.manifest["gate"]["results"]
     lines = [
-        f"## {_sentence(outcome.end)}: {counts['kept']:,} stories kept of {counts['records']:,} records",
+        f"## {_sentence(outcome.end)}: {_counted(counts['kept'], 'story', 'stories')} kept of {_counted(counts['records'], 'record', 'records')}",
         *([] if outcome.end == "published" else ["", _plain(_sentence(" ".join([outcome.words, *outcome.failed])))]),
         "",
         "| where | path |",
@@ -238,7 +242,7 @@ def _number(value: float | None) -> str:
 
 def funnel(counts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The counts of a manifest as rows: the records, what each stage took of them, the stories that are left."""
-    rows = [_row("raw records", counts["records"], f"in {counts['files']:,} files")]
+    rows = [_row("raw records", counts["records"], f"in {_counted(counts['files'], 'file', 'files')}")]
     for stage, reasons in counts["quarantined"].items():
         rows.append(_row(f"quarantined by {stage}", -sum(reasons.values()), _spelled(reasons)))
     rows.append(_row("duplicates", -sum(counts["duplicates"].values()), _spelled(counts["duplicates"])))

@@ -123,7 +123,7 @@ def test_a_scheduled_run_fires_publishes_and_is_told_and_sigterm_ends_the_servic
         (done, *_) = until(lambda: server.runs("COMPLETED", "FAILED", "CRASHED"), log)
         assert done["state"]["type"] == "COMPLETED", done["state"]
         assert re.fullmatch(r"raw -> curated, \d{4}-\d\d-\d\d \d\d:\d\d UTC", done["name"])
-        assert done["state"]["message"].startswith("Published 1 stories of 1 records as ")
+        assert done["state"]["message"].startswith("Published 1 story of 1 record as ")
         assert (news / "curated" / "latest" / "stories").is_dir()
         until(lambda: [run for run in server.runs("COMPLETED") if run["state"]["message"].startswith("Nothing new")], log)
 
@@ -132,7 +132,7 @@ def test_a_scheduled_run_fires_publishes_and_is_told_and_sigterm_ends_the_servic
         summary, table = (next(one for key, one in artifacts.items() if key.endswith(end)) for end in ("-summary", "-funnel"))
         assert "report/index.html" in summary["data"]
         assert "| conservation | passed | 0 | exactly 0 |" in summary["data"]
-        assert json.loads(table["data"])[0] == {"step": "raw records", "records": 1, "of which": "in 1 files"}
+        assert json.loads(table["data"])[0] == {"step": "raw records", "records": 1, "of which": "in 1 file"}
         told = [line["message"] for line in server.ask("/logs/filter", logs={"flow_run_id": {"any_": [done["id"]]}})]
         assert "work 1 of 1" in told
         assert not any(STORY[:20] in line for line in told)
@@ -155,3 +155,22 @@ def test_a_scheduled_run_fires_publishes_and_is_told_and_sigterm_ends_the_servic
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert server.runs("RUNNING", "PENDING") == []
     assert "Traceback" not in log.read_text()
+
+
+def test_sigterm_ends_the_run_that_is_at_work_and_late_runs_do_not_pile_up(server: Server, news: Path) -> None:
+    from flows.folder import held
+
+    log, curated = news / "serve.log", news / "curated"
+    curated.mkdir()
+    command = ["-m", "flows.command_line", "serve", "--every", "3s", "--name", "waits", "--wait", "600"]
+    with held(curated), _running(command, news, server.environment, log) as serving:
+        (working,) = until(lambda: server.runs("RUNNING"), log)
+        late = until(lambda: [run for run in server.runs("CANCELLED") if run["deployment_id"] == working["deployment_id"]], log)
+        assert "concurrency limit" in late[0]["state"]["message"]
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(45) == 0, log.read_text()
+    assert server.runs("RUNNING", "PENDING") == []
+    (ended,) = [run for run in server.runs() if run["id"] == working["id"]]
+    assert (ended["state"]["type"], ended["state"]["message"]) == ("CANCELLED", "Runner is shutting down.")
+    assert "Traceback" not in log.read_text()
+    assert not (curated / "latest").exists()
