@@ -174,3 +174,36 @@ def test_sigterm_ends_the_run_that_is_at_work_and_late_runs_do_not_pile_up(serve
     assert (ended["state"]["type"], ended["state"]["message"]) == ("CANCELLED", "Runner is shutting down.")
     assert "Traceback" not in log.read_text()
     assert not (curated / "latest").exists()
+
+
+def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen(server: Server, tmp_path: Path) -> None:
+    from flows import workspace
+
+    workspace.create(tmp_path)
+    log = tmp_path / "worker.log"
+    with _running(["-m", "prefect", "worker", "start", "--pool", "copydesk", "--type", "process"], tmp_path, server.environment, log):
+        until(lambda: [pool for pool in server.ask("/work_pools/filter") if pool["name"] == "copydesk"], log)
+        deploy = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(deploy, cwd=tmp_path, env=server.environment, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (deployment,) = (one for one in server.ask("/deployments/filter") if one["name"] == "hourly")
+        assert (deployment["schedules"][0]["schedule"]["cron"], deployment["schedules"][0]["active"]) == ("0 * * * *", True)
+
+        def run() -> dict[str, Any]:
+            begun = server.ask(f"/deployments/{deployment['id']}/create_flow_run")
+            over = until(lambda: [one for one in server.runs("COMPLETED", "FAILED", "CRASHED") if one["id"] == begun["id"]], log)
+            return dict(over[0])
+
+        first = run()
+        assert first["state"]["message"].startswith("Published 2 stories of 4 records as "), first["state"]["message"]
+
+        suite = json.loads((tmp_path / "expectations" / "run.json").read_text())
+        next(rule for rule in suite["expectations"] if rule["meta"]["name"] == "quarantine_rate")["severity"] = "critical"
+        (tmp_path / "expectations" / "run.json").write_text(json.dumps(suite))
+        (tmp_path / "raw" / "b.txt").write_text(STORY)
+        second = run()
+    assert (second["state"]["type"], second["state"]["name"]) == ("FAILED", "Failed")
+    assert second["state"]["message"].startswith("Refused; the published snapshot stays. What was refused lies in ")
+    assert "quarantine_rate" in second["state"]["message"]
+    assert "--accept quarantine_rate" in second["state"]["message"]
+    assert set(second["tags"]) == {"copydesk", "refused"}
