@@ -9,7 +9,7 @@ from typing import Any
 
 HEARTBEAT_SECONDS = 60
 MISSED = 3  # heartbeats in a row, after which a run counts as dead
-ENVIRONMENT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+ENVIRONMENT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), "DO_NOT_TRACK": "1"}
 """What every scheduled run has in its environment, unless somebody said otherwise."""
 DEAD_RUNS = "copydesk: a run without heartbeats is Crashed"
 FINAL = ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")

@@ -17,6 +17,19 @@ def words(error: BaseException, curated: str) -> str:
     return str(error)
 
 
+def unforeseen(error: BaseException) -> str:
+    """The sentence for a fault that nobody foresaw: its own words, and for those that have a likely cause, what to do.
+
+    >>> unforeseen(KeyError("stories"))
+    "failed, nothing was published: KeyError: 'stories'"
+    """
+    name = error.__class__.__name__
+    hint = ""
+    if name == "BrokenProcessPool":
+        hint = " A worker was killed, most likely for lack of memory: set run.workers or run.memory_mb lower"
+    return f"failed, nothing was published: {name}: {error}{hint}"
+
+
 def _way_out(error: OSError, curated: str) -> str:
     """What to do about a damaged file of the curated folder."""
     if error.__class__.__name__ != "DamagedError":  # importing it takes a second

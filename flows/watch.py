@@ -55,9 +55,12 @@ class Outcome:
         return f"refused; the published snapshot stays. What was refused lies in {self.snapshot}"
 
     @property
-    def failed(self) -> list[str]:
-        """What the gates that refused it say."""
-        return [result["message"] for result in self.manifest["gate"]["results"] if result["status"] == "failed"] if self.manifest else []
+    def reason(self) -> str:
+        """The same with what the gates say that refused it; first of all, since lists show the beginning alone."""
+        if self.end != "refused":
+            return self.words
+        failed = [result["message"] for result in self.manifest["gate"]["results"] if result["status"] == "failed"]
+        return f"refused: {' '.join(failed)} The published snapshot stays; what was refused lies in {self.snapshot}"
 
 
 def _counted(number: int, one: str, more: str) -> str:
@@ -68,7 +71,7 @@ class NotPublishedError(RuntimeError):
     """The run ended, and its data was refused or held: for Prefect a failure, so that whoever is to be told of failures is told."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(" ".join([outcome.words, *outcome.failed]))
+        super().__init__(outcome.reason)
         self.outcome = outcome
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -128,7 +131,7 @@ def _expected(error: Exception) -> bool:
 def _failure(error: Exception, curated: str) -> str:
     if _expected(error):
         return faults.words(error, curated)
-    return f"failed, nothing was published: {error.__class__.__name__}: {error}; the log of this run tells where. Please report it"
+    return f"{faults.unforeseen(error)}; the log of this run tells where"
 
 
 def _sentence(words: str) -> str:
@@ -152,12 +155,18 @@ class _OfRun(logging.Filter):
 
 @contextmanager
 def _logged() -> Iterator[None]:
-    """The log `copydesk` goes to the server too and, where no command line shows it, to the output of the process that Prefect began."""
+    """The log `copydesk` goes to the server too and, where no command line shows it, to the output of the process that Prefect began.
+
+    What Prefect says of each task that ends well is left out: it is seen in the picture, and a run may have thousands.
+    """
     from prefect.logging.handlers import APILogHandler
 
     logger, handler, only = logging.getLogger("copydesk"), APILogHandler(), _OfRun(flow_run.id)
     handler.addFilter(only)
     shown, level = logger.handlers != [], logger.level
+    of_tasks = logging.getLogger("prefect.task_runs")
+    level_of_tasks = of_tasks.level
+    of_tasks.setLevel(max(logging.WARNING, level_of_tasks))
     if not shown:
         logger.addFilter(only)
         logger.setLevel(logging.INFO)
@@ -168,6 +177,7 @@ def _logged() -> Iterator[None]:
         logger.removeHandler(handler)
         logger.removeFilter(only)
         logger.setLevel(level)
+        of_tasks.setLevel(level_of_tasks)
 
 
 # ---- what stays -------------------------------------------------------------------------------------------------------
@@ -179,7 +189,7 @@ def _show(outcome: Outcome, raw: str, curated: str) -> None:
 
     try:
         key = re.sub("[^a-z0-9]+", "-", "-".join(_public(str(files.located(curated))).lower().split("/")[-2:])).strip("-") or "curated"
-        create_markdown_artifact(summary(outcome), key=f"{key}-summary", description=_sentence(outcome.words))
+        create_markdown_artifact(summary(outcome), key=f"{key}-summary", description=_plain(_sentence(outcome.words)))
         create_table_artifact(funnel(outcome.manifest["counts"]), key=f"{key}-funnel", description="How many records went which way")
         if outcome.end == "published":
             _announce(outcome, raw, curated)
@@ -202,7 +212,9 @@ def summary(outcome: Outcome) -> str:
     results = outcome.manifest["gate"]["results"]
     lines = [
         f"## {_sentence(outcome.end)}: {_counted(counts['kept'], 'story', 'stories')} kept of {_counted(counts['records'], 'record', 'records')}",
-        *([] if outcome.end == "published" else ["", _plain(_sentence(" ".join([outcome.words, *outcome.failed])))]),
+        *([] if outcome.end == "published" else ["", _plain(_sentence(outcome.reason))]),
+        "",
+        *(f"- {_mark_of(one['status'])} {_plain(one['message'])}" for one in results if one["status"] in ("accepted", "warned")),
         "",
         "| where | path |",
         "|---|---|",
@@ -225,11 +237,10 @@ def summary(outcome: Outcome) -> str:
             for one in sorted(results, key=lambda one: _ORDER.index(one["status"]) if one["status"] in _ORDER else len(_ORDER))
         ),
     ]
-    told = [one["message"] for one in results if one["status"] in ("failed", "accepted", "warned")]
-    return "\n".join([*lines, "", *(f"- {_plain(message)}" for message in told)]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
-_ORDER = ("failed", "accepted", "warned", "not compared", "passed")
+_ORDER = ("failed", "accepted", "warned", "passed", "not compared")
 
 
 def _mark_of(status: str) -> str:

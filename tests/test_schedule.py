@@ -203,7 +203,7 @@ def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen(serv
         (tmp_path / "raw" / "b.txt").write_text(STORY)
         second = run()
     assert (second["state"]["type"], second["state"]["name"]) == ("FAILED", "Failed")
-    assert second["state"]["message"].startswith("Refused; the published snapshot stays. What was refused lies in ")
-    assert "quarantine_rate" in second["state"]["message"]
+    assert second["state"]["message"].startswith("Refused: quarantine_rate: ")
+    assert f"what was refused lies in {tmp_path}/curated/refused/" in second["state"]["message"]
     assert "--accept quarantine_rate" in second["state"]["message"]
     assert set(second["tags"]) == {"copydesk", "refused"}

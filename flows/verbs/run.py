@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flows import faults
 from flows.verbs import options
 
 SLOW_END_SECONDS = 5.0  # of Prefect, when its server answers no more
@@ -129,7 +130,7 @@ def _curate(chosen: argparse.Namespace, stop: Any) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one line and the log the rest
         trace = _write_trace(cache_folder(), error)
-        return options.say(f"copydesk: failed, nothing was published: {error.__class__.__name__}: {error}{trace}", options.FAILED)
+        return options.say(f"copydesk: {faults.unforeseen(error)}{trace}", options.FAILED)
     return _report_json(outcome) if chosen.json else _report(outcome, chosen.curated)
 
 
