@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from flows import verbs
+from flows import faults, verbs
 from flows.verbs import options
 
 
@@ -26,27 +26,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConnectionError as error:
         return options.say(f"copydesk: {error}", options.FAILED)
     except OSError as error:
-        way_out = _way_out(error, chosen.curated) if error.__class__.__name__ == "DamagedError" else ""  # importing it takes a second
-        return options.say(f"copydesk: {error.filename or 'storage'}: {error.strerror or error}{way_out}", options.FAILED)
+        return options.say(f"copydesk: {faults.words(error, chosen.curated)}", options.FAILED)
 
 
 def parser() -> argparse.ArgumentParser:
     """All verbs and their options."""
     made = argparse.ArgumentParser(
-        prog="copydesk", description="Raw news text to a curated Parquet dataset: repaired, stripped of boilerplate, each story once."
+        prog="copydesk",
+        description="Raw news text to a curated Parquet dataset: repaired, stripped of boilerplate, each story once.",
+        epilog=options.epilog(
+            """
+            copydesk init news && cd news    a folder with settings and a few sample stories
+            copydesk run                     curate raw/ into curated/
+            copydesk explain RAW_ID          why a story was kept, merged or left out
+            copydesk doctor                  is this machine fit for it?
+            copydesk serve                   every hour from now on
+            """,
+            f"`copydesk VERB --help` has examples of each. {options.CODES} Colours are for terminals alone, and NO_COLOR ends them.",
+        ).replace("examples:", "what to do first:", 1),
+        formatter_class=options.Layout,
     )
+    made.set_defaults(whole=made)
     added = made.add_subparsers(title="verbs", required=True, metavar="VERB")
     for kind in verbs.KINDS:
         kind.add(added)
     return made
-
-
-def _way_out(damaged: OSError, curated: str) -> str:
-    """What to do about a damaged file of the curated folder."""
-    folders = str(damaged.filename).rpartition(curated.rstrip("/").rpartition("/")[2])[2].split("/")
-    if "index" in folders:
-        return "; what lies in index/ is derived: delete that folder, and the next run makes it anew"
-    return "; delete it and run with --full, which reads the raw files again" if "store" in folders else ""
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows import processes
+from flows import processes, watch
 from flows import runner as runners
 from flows.folder import Lock, clear, held, work_folder
+from flows.watch import Outcome
 from tasks import (
     cluster,
     feed,
@@ -56,15 +57,6 @@ TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all st
 
 class UnusableError(ValueError):
     """The job cannot begin: wrong usage; the text says what to do."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended (`published`, `nothing new`, `refused` or `held`), the snapshot it speaks of, and its manifest."""
-
-    end: str
-    snapshot: Path
-    manifest: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,7 +107,7 @@ class Job:
         return self.each(stage, function, [arguments])[0]
 
 
-@flow(name="curate", flow_run_name="curate-{raw}")
+@flow(name="curate", flow_run_name=watch.run_name)
 def curate(
     raw: str = "raw",
     curated: str = "curated",
@@ -144,7 +136,22 @@ def curate(
         SettingsError, SuiteError, UnusableError, RunnerError: before any work.
         BusyError: another run holds the curated folder, or has taken it from this one.
         MovedError: another run has published since this one began.
+        NotPublishedError: refused or held, in a run that Prefect records (without it, that is an outcome): there it is a failure.
     """
+    return watch.ended(raw, curated, lambda: _curate(raw, curated, settings_file, overrides, full, prune, accept, runner, wait))
+
+
+def _curate(
+    raw: str,
+    curated: str,
+    settings_file: str | None,
+    overrides: tuple[str, ...],
+    full: bool,
+    prune: bool,
+    accept: tuple[str, ...],
+    runner: str,
+    wait: float,
+) -> Outcome:
     processes.heed_interrupts()
     knobs = settings.load(Path(settings_file) if settings_file else None, overrides)
     match.check(knobs.near, knobs.derivative)

@@ -242,7 +242,9 @@ def pool(workers: int) -> Iterator[Executor]:
         with undisturbed():  # the fork server prints a stack trace when we leave before it has answered
             executor.submit(int).result()
         yield executor
-    except Stopped:
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:  # a signal: Stopped, or what Prefect raises in a run that is cancelled
         for child in multiprocessing.active_children():
             if isinstance(child, ForkServerProcess):
                 child.kill()

@@ -108,6 +108,14 @@ class _Bars(logging.Handler):
         self._shown.update(self._bars[stage], completed=getattr(record, "done", 0), total=getattr(record, "total", None))
 
 
+def check(name: str, state: str, says: str, do: str) -> None:
+    """One line of `copydesk doctor`, and what to do below it."""
+    style = {"ok": "green", "warn": "yellow", "fail": "bold red"}[state]
+    out.print(Text.assemble((f"{state:<5}", style), f"{name:<10}{_plain(says)}"))
+    if do:
+        out.print(Text(f"{'':<15}{_plain(do)}", style if state == "fail" else ""))
+
+
 def funnel(counts: Mapping[str, Any]) -> None:
     """The counts of a manifest as a table: how many records went which way."""
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -2,7 +2,7 @@
 
 A task is one stage on one shard (or one partition). It takes and gives paths; the work itself is done by a process of
 the pool, here or on another machine, which knows nothing of Prefect: the task is a thread of this process that waits for it. Only
-tasks that touch raw files or publish are retried.
+tasks that touch raw files or publish are retried. A long stage tells the server how far it is, where somebody may look.
 """
 
 from __future__ import annotations
@@ -13,14 +13,49 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from pathlib import PurePath
 from typing import Any, TypeVar
+from uuid import UUID
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, as_completed
+from prefect.settings import get_current_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
 Result = TypeVar("Result")
 log = logging.getLogger("copydesk")
+LONG_SECONDS = 10.0  # most stages are over sooner, and each call of the server takes 20 ms
+EVERY_SECONDS = 5.0  # between two of them
+
+
+def watched() -> bool:
+    """Whether somebody may look at this run later: it is a flow's, on a server that keeps its log. A one-off run's own server does not."""
+    known = get_current_settings()
+    return FlowRunContext.get() is not None and known.api.url is not None and known.logging.to_api.enabled
+
+
+class _Progress:
+    """How far a stage is, as an artifact of the run. What the server does not take is no fault of the run's."""
+
+    def __init__(self, stage: str, total: int) -> None:
+        self._stage, self._total, self._id = stage, total, UUID(int=0)
+        self._next = time.monotonic() + LONG_SECONDS if watched() else float("inf")
+
+    def note(self, done: int) -> None:
+        if time.monotonic() < self._next and not (done == self._total and self._id.int):
+            return
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+        self._next = time.monotonic() + EVERY_SECONDS
+        share, words = 100 * done / self._total, f"{self._stage}: {done:,} of {self._total:,}"
+        try:
+            if self._id.int:
+                update_progress_artifact(self._id, share, words)
+            elif done < self._total:
+                self._id = create_progress_artifact(share, description=words)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the work goes on
+            self._next, self._id = float("inf"), UUID(int=0)
+            log.warning("progress of %s is told no more: %s", self._stage, error)
 
 
 @task(cache_policy=NO_CACHE)
@@ -49,7 +84,9 @@ def each(
     for number, call in enumerate(calls, 1):
         named = coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}")
         futures[tasks.submit(named, {"pool": pool, "function": function, "arguments": call})] = number
+    progress = _Progress(stage, len(calls))
     for done, future in enumerate(as_completed(list(futures)), 1):
+        progress.note(done)
         told: dict[str, Any] = {"stage": stage, "done": done, "number": futures[future], "total": len(calls)}
         if isinstance(answer := future.result(raise_on_failure=False), tuple):  # what failed is raised below
             told["seconds"] = round(answer[1], 3)

@@ -33,6 +33,7 @@ def benchmarks() -> Path:
 def prefect_server() -> Iterator[None]:
     """One quiet server for all flows of the session, those of the command line too: each run saves ten seconds."""
     quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
+    quiet |= {"PREFECT_LOGGING_TO_API_ENABLED": "false"}  # and nobody watches: no artifacts, see stages.watched
     os.environ.update(quiet)
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness

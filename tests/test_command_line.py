@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -13,10 +16,11 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import ROOT, copydesk
+
+from flows.command_line import parser
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 
@@ -24,11 +28,65 @@ pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
     done = copydesk("--help")
     assert done.returncode == 0
-    for verb in ("run", "explain", "clean", "compare", "rules", "snapshots", "verify", "rollback", "path", "fit", "serve"):
+    for verb in verbs():
         assert f"\n    {verb}" in done.stdout
+    assert "what to do first:\n  copydesk init news" in done.stdout
+    assert "Exit codes: 0 done" in done.stdout
     heavy = "import sys, flows.command_line; print([m for m in ('prefect', 'pyarrow', 'pydantic', 'rich', 'numpy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    (added,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(added.choices)
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_s_help_begins_with_what_it_does_and_has_examples_that_can_be_read(verb: str) -> None:
+    """An example is a command that its verb's own parser takes."""
+    shown = verbs()[verb].format_help()
+    examples = [line.strip() for line in shown.partition("examples:\n")[2].splitlines()]
+    of_this = [line for line in examples[: examples.index("") if "" in examples else None] if line.startswith(f"copydesk {verb}")]
+    assert of_this or verb in ("path", "serve"), shown
+    for line in of_this:
+        command = re.split(r" {2,}| [|&>]|$", line)[0]
+        parser().parse_args(shlex.split(command)[1:])
+
+
+ANSWERS = {
+    "init": "folder",
+    "run": "end",
+    "explain": "a record",
+    "clean": "a record",
+    "compare": "verdict",
+    "rules": "a rule",
+    "snapshots": "a snapshot",
+    "verify": "a snapshot",
+    "rollback": "published",
+    "path": "path",
+    "fit": "model",
+    "doctor": "a check",
+}
+
+
+def test_every_verb_that_answers_has_json() -> None:
+    assert {verb for verb, its in verbs().items() if any(action.dest == "json" for action in its._actions)} >= set(ANSWERS)
+
+
+def test_a_shell_completes_verbs_and_options() -> None:
+    import shtab
+
+    from flows.command_line import main
+
+    with pytest.MonkeyPatch.context() as patch, io.StringIO() as out:
+        patch.setattr(sys, "stdout", out)
+        assert main(["completion", "bash"]) == 0
+        script = out.getvalue()
+    asked = 'COMP_WORDS=(copydesk ro); COMP_CWORD=1; _shtab_copydesk; echo "${COMPREPLY[@]}"'
+    found = subprocess.run(["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=False)
+    assert found.stdout.split() == ["rollback"], found.stderr
+    assert set(verbs()["completion"]._actions[1].choices or ()) <= set(shtab.SUPPORTED_SHELLS)
 
 
 def test_the_sample_comes_out_as_its_page_says(sample_run: Path) -> None:
@@ -76,9 +134,15 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert "= stories kept" in first.stdout
     assert "Traceback" not in first.stderr
+    assert "\x1b" not in first.stdout + first.stderr
     second = copydesk("run", cwd=tmp_path)
     assert second.returncode == 0
     assert second.stdout.startswith("nothing new: curated/latest is up to date")
+    third = copydesk("run", "--json", cwd=tmp_path)
+    told = json.loads(third.stdout)
+    assert (told["end"], told["counts"]["kept"], third.returncode) == ("nothing new", 1, 0)
+    assert json.loads(copydesk("path", "stories", "--json", cwd=tmp_path).stdout)["path"] == f"{told['path']}/stories"
+    assert {"name", "status", "message"} <= set(told["gates"][0])
     assert len(list((tmp_path / "curated" / "snapshots").iterdir())) == 1
 
 
@@ -112,6 +176,12 @@ def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:
         (["rules", "--test", "none.toml", "--curated", "nowhere"], "no snapshot under nowhere"),
         (["serve"], "serve needs a Prefect server"),
         (["serve", "--runner", "dusk"], "there are local, dask"),
+        (["serve", "--cron", "every hour"], "--cron 'every hour'"),
+        (["serve", "--timezone", "Mars/Base"], "--timezone 'Mars/Base'"),
+        (["serve", "--every", "soon"], "soon is no time between runs; write e.g. 90s, 15m, 2h or 1d"),
+        (["serve", "--set", "near.jaccard=7"], "near.jaccard = 7 is not allowed"),
+        (["init", "flows/.."], "nothing is overwritten"),
+        (["completion", "csh"], "invalid choice"),
         (["fly"], "invalid choice"),
     ],
 )
@@ -145,7 +215,9 @@ def test_a_run_of_its_own_is_quiet_and_recorded_by_prefect(alone: Path) -> None:
     with closing(sqlite3.connect(alone / "cache" / "prefect" / "prefect.db")) as database:
         runs = database.execute("select name, state_type from flow_run").fetchall()
         tasks = database.execute("select name, state_type from task_run").fetchall()
-    assert runs == [("curate-raw", "COMPLETED")]
+    ((name, state),) = runs
+    assert re.fullmatch(r"raw -> curated, \d{4}-\d\d-\d\d \d\d:\d\d UTC", name)
+    assert state == "COMPLETED"
     assert len(tasks) >= 3
     assert {state for _, state in tasks} == {"COMPLETED"}
 
@@ -390,16 +462,3 @@ def test_a_damaged_index_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     shutil.rmtree(tmp_path / "curated" / "index")
     assert copydesk("run", cwd=tmp_path).returncode == 0
-
-
-def test_serve_lets_no_late_run_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.command_line import main
-    from flows.curate import curate
-
-    served: dict[str, Any] = {}
-    monkeypatch.setattr(curate, "serve", lambda **options: served.update(options))
-    assert main(["serve", "--cron", "5 * * * *", "--raw", "in", "--runner", "dask:tcp://10.0.0.7:8786", "--wait", "60"]) == 0
-    assert (served["cron"], served["limit"], served["global_limit"].limit) == ("5 * * * *", 1, 1)
-    assert served["global_limit"].collision_strategy.value == "CANCEL_NEW"
-    found = curate.validate_parameters(served["parameters"])
-    assert (found["raw"], found["runner"], found["wait"]) == ("in", "dask:tcp://10.0.0.7:8786", 60)

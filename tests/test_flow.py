@@ -21,8 +21,12 @@ STORIES = [json.loads(line) for line in (ROOT / "tests" / "data" / "families.jso
 
 def run(raw: Path, curated: Path, *overrides: str, **options: Any) -> Any:
     from flows.curate import curate
+    from flows.watch import NotPublishedError
 
-    return curate(str(raw), str(curated), overrides=("run.workers=2", *overrides), **options)
+    try:
+        return curate(str(raw), str(curated), overrides=("run.workers=2", *overrides), **options)
+    except NotPublishedError as stopped:
+        return stopped.outcome
 
 
 def files(curated: Path) -> dict[str, str]:

@@ -8,12 +8,48 @@ from pathlib import Path
 from typing import Any
 
 DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
+CODES = (
+    "Exit codes: 0 done, 1 the data was refused or held (nothing is published), 2 wrong usage or settings, 3 failed (storage, a bug), "
+    "4 another run holds the folder."
+)
 
 
-def verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.set_defaults(verb=function)
+class Layout(argparse.HelpFormatter):
+    """Help whose examples keep their lines; all other text is filled as argparse does it."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.split(PARAGRAPH)
+        return PARAGRAPH.join(one if "\n  " in one else super(Layout, self)._fill_text(one, width, indent) for one in paragraphs)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if action.nargs == argparse.PARSER:  # argparse of Python 3.11 forgets that the verbs are indented
+            self._action_max_length += 2
+
+
+PARAGRAPH = "\n\n"
+
+
+def verb(verbs: Any, name: str, function: Any, text: str, examples: str = "", more: str = "") -> argparse.ArgumentParser:
+    """Declare a verb.
+
+    Args:
+        text: what it does, for the list of verbs; a whole sentence but for its capital and full stop.
+        examples: commands to try, one a line, what a newcomer looks for first.
+        more: what else there is to know, in sentences.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog(examples, more), formatter_class=Layout
+    )
+    parser.set_defaults(verb=function, curated="curated")
     return parser
+
+
+def epilog(examples: str, more: str = "") -> str | None:
+    """Examples, and what else there is to know, as the foot of a help text."""
+    lines = [f"  {line.strip()}" for line in examples.strip().splitlines()]
+    shown = ["\n".join(["examples:", *lines])] if lines else []
+    return PARAGRAPH.join([*shown, *([more] if more else [])]) or None
 
 
 def curated(parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,20 @@ from flows.verbs import options
 
 
 def add(verbs: Any) -> None:
-    rules = options.verb(verbs, "rules", _rules, "the boilerplate rules, with the lines each took in the published snapshot")
-    rules.epilog = (
+    rules = options.verb(
+        verbs,
+        "rules",
+        _rules,
+        "the boilerplate rules, with the lines each took in the published snapshot",
+        """
+        copydesk rules                              what each rule took
+        copydesk rules --test my-rules.toml         what a file of rules would newly take from what is published
+        copydesk rules --test my-rules.toml --raw raw
+        """,
         "--test shows what a file of rules would newly remove, by rule and by source, before strip.rules names it, and exits with 0; docs/rules.md "
         "tells how to write one. --json gives one object a rule (rule, kind, zone, languages, why, hits, example); with --test one object: "
         "examples (of the rules themselves that come out wrong), stories, changed, removed, returned, rules, sources, losers (stories that lose "
-        "more than 2 % of their words), empty."
+        "more than 2 % of their words), empty.",
     )
     options.curated(rules)
     options.settings(rules)

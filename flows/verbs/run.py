@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flows import faults
 from flows.verbs import options
 
 SLOW_END_SECONDS = 5.0  # of Prefect, when its server answers no more
@@ -16,7 +18,22 @@ STOPPED = "copydesk: stopped; nothing was published, and what was worked is not 
 
 
 def add(verbs: Any) -> None:
-    run = options.verb(verbs, "run", _run, "curate the stories of a folder and publish a snapshot")
+    run = options.verb(
+        verbs,
+        "run",
+        _run,
+        "curate the stories of a folder and publish a snapshot",
+        """
+        copydesk run                                   raw/ into curated/, whatever is new there
+        copydesk run --raw ~/news --curated ~/clean    other folders
+        copydesk run --set near.jaccard=0.6            with another setting; copydesk.toml has those that stay
+        copydesk run --accept quarantine_rate          publish although that expectation fails, on record
+        copydesk run --json | jq .counts               for programs
+        """,
+        f"It reads what is new or changed and publishes a whole snapshot, or nothing. {options.CODES} "
+        "--json gives one object: end (published, nothing new, refused, held), snapshot, path, report, counts, gates, says (the end in one "
+        "sentence), parent, recipe, run (Prefect's id), seconds; of a run that failed there is none, and standard error has the reason.",
+    )
     run.add_argument(
         "--raw", default="raw", metavar="DIR", help="folder with the raw stories, or its URL, e.g. s3://news/raw (default: raw)"
     )
@@ -29,6 +46,7 @@ def add(verbs: Any) -> None:
     run.add_argument("--accept", action="append", default=[], metavar="RULE", help="publish although this run expectation fails")
     run.add_argument("--server", action="store_true", help="report to the Prefect server of the active profile")
     options.wait(run)
+    options.as_json(run, "one JSON object at the end: how it ended, snapshot, counts, gates")
     run.add_argument("--log-json", action="store_true", help="for programs: the log as one JSON object a line, on standard error")
 
 
@@ -84,6 +102,7 @@ def _curate(chosen: argparse.Namespace, stop: Any) -> int:
         processes.not_without(server, stop, lambda: _end(gone, options.FAILED))
     from flows.curate import UnusableError, curate
     from flows.folder import BusyError
+    from flows.watch import NotPublishedError
     from tasks.snapshots import MovedError
     from tasks.validate import SuiteError
 
@@ -105,12 +124,14 @@ def _curate(chosen: argparse.Namespace, stop: Any) -> int:
         return options.say(f"copydesk: {error}", options.USAGE)
     except (BusyError, MovedError) as error:
         return options.say(f"copydesk: {error}", options.BUSY)
+    except NotPublishedError as stopped:
+        outcome = stopped.outcome
     except (OSError, ModuleNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator gets one line and the log the rest
         trace = _write_trace(cache_folder(), error)
-        return options.say(f"copydesk: failed, nothing was published: {error.__class__.__name__}: {error}{trace}", options.FAILED)
-    return _report(outcome, chosen.curated)
+        return options.say(f"copydesk: {faults.unforeseen(error)}{trace}", options.FAILED)
+    return _report_json(outcome) if chosen.json else _report(outcome, chosen.curated)
 
 
 def _write_trace(folder: Path, error: Exception) -> str:
@@ -139,19 +160,31 @@ def _report(outcome: Any, curated: str) -> int:
     terminal.funnel(outcome.manifest["counts"])
     terminal.obeyed(outcome.manifest["overrides"])
     terminal.gates(outcome.manifest["gate"]["results"])
-    if outcome.end == "refused":
-        return options.say(f"copydesk: refused; the published snapshot stays. What was refused lies in {outcome.snapshot}", options.REFUSED)
-    if outcome.end == "held":
-        held = outcome.manifest["held"]
-        return options.say(
-            f"copydesk: held: nothing published. {', '.join(held['snapshots'])} was rolled back, and this run repeats of it: "
-            f"{'; '.join(held['repeats'])}. What it made lies in {outcome.snapshot}. `copydesk rollback --release` lets the next run publish it",
-            options.REFUSED,
-        )
+    if outcome.end != "published":
+        return options.say(f"copydesk: {outcome.words}", options.REFUSED)
     print(f"stories   {latest / 'stories'}\nreport    {latest / 'report' / 'index.html'}\nsnapshot  {outcome.snapshot}")
     if gone := outcome.manifest["run"]["removed"]["snapshots"]:
         print(f"removed   {len(gone)} old: {', '.join(gone)}")
     return options.DONE
+
+
+def _report_json(outcome: Any) -> int:
+    manifest = outcome.manifest
+    told = {
+        "end": outcome.end,
+        "snapshot": outcome.snapshot.name,
+        "path": str(outcome.snapshot),
+        "report": str(outcome.snapshot / "report" / "index.html"),
+        "counts": manifest["counts"],
+        "gates": manifest["gate"]["results"],
+        "says": outcome.words,
+        "parent": manifest["parent"],
+        "recipe": manifest["recipe"]["hash"],
+        "run": manifest["run"]["id"],
+        "seconds": manifest["run"]["seconds"],
+    }
+    print(json.dumps(told, ensure_ascii=False))
+    return options.DONE if outcome.end in ("published", "nothing new") else options.REFUSED
 
 
 def _no_heartbeat() -> Any:

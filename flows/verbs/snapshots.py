@@ -13,19 +13,33 @@ from flows.verbs import options
 
 def add(verbs: Any) -> None:
     """The verbs for snapshots as wholes."""
-    listed = options.verb(verbs, "snapshots", _snapshots, "list the snapshots: published, earlier, held, refused")
-    listed.epilog = (
+    listed = options.verb(
+        verbs,
+        "snapshots",
+        _snapshots,
+        "list the snapshots: published, earlier, held, refused",
+        """
+        copydesk snapshots
+        copydesk snapshots --json | jq -r 'select(.state == "refused") | .why'
+        """,
         "--json gives one object a snapshot, the newest first: snapshot, state, started, stories, parent, why (of a hold, or what refused it), "
-        "own_bytes (what no other snapshot has), path."
+        "own_bytes (what no other snapshot has), path.",
     )
     options.curated(listed)
     options.as_json(listed, "one JSON object a snapshot")
 
-    verify = options.verb(verbs, "verify", _verify, "check every file, schema and count of a snapshot")
-    verify.epilog = (
+    verify = options.verb(
+        verbs,
+        "verify",
+        _verify,
+        "check every file, schema and count of a snapshot",
+        """
+        copydesk verify            the published snapshot
+        copydesk verify --all      every one, e.g. once a week
+        """,
         "Kinds of faults: latest (names nothing), manifest (cannot be read), missing, extra, hash (other bytes), schema (other columns), conservation "
         "(a record stands nowhere, twice, or not where its decision says). --json gives one object a snapshot: snapshot, path, whole, faults "
-        "(each with kind, place, says). Exit code 3 if there is any."
+        "(each with kind, place, says). Exit code 3 if there is any.",
     )
     verify.add_argument(
         "snapshot", nargs="?", metavar="SNAPSHOT", help="name or path of a snapshot, refused ones too (default: the published one)"
@@ -34,10 +48,18 @@ def add(verbs: Any) -> None:
     verify.add_argument("--all", action="store_true", help="all snapshots, refused ones too")
     options.as_json(verify, "one JSON object a snapshot")
 
-    rollback = options.verb(verbs, "rollback", _rollback, "publish an earlier snapshot again, and hold the one that was published")
-    rollback.epilog = (
+    rollback = options.verb(
+        verbs,
+        "rollback",
+        _rollback,
+        "publish an earlier snapshot again, and hold the one that was published",
+        """
+        copydesk rollback --reason "the wire feed was cut off"    back to the snapshot before
+        copydesk rollback --release                               the next run may publish again
+        """,
         "While a hold is set runs go on, but one whose snapshot has again what the bad one brought (its recipe, its raw files) ends with exit code 1, "
-        "and what it made lies in curated/refused. docs/operations.md tells more."
+        "and what it made lies in curated/refused. docs/operations.md tells more. --json gives one object: published (the snapshot that is "
+        "now, null if that did not change), hold, released (whether a hold was ended), faults (of a snapshot that is not whole: nothing was changed).",
     )
     rollback.add_argument(
         "snapshot", nargs="?", metavar="SNAPSHOT", help="name of the snapshot to publish (default: the parent of the published one)"
@@ -46,17 +68,30 @@ def add(verbs: Any) -> None:
     rollback.add_argument("--reason", metavar="TEXT", help="why, for those who find the hold")
     rollback.add_argument("--release", action="store_true", help="end the hold; with SNAPSHOT, publish that one, without a new hold")
     options.wait(rollback)
+    options.as_json(rollback, "one JSON object")
 
-    path = options.verb(verbs, "path", _path, "print the folder of the published snapshot, for readers that must not change horses")
+    path = options.verb(
+        verbs,
+        "path",
+        _path,
+        "print the folder of the published snapshot, for readers that must not change horses",
+        """
+        cd "$(copydesk path)"
+        duckdb -c "select count(*) from '$(copydesk path stories)/*.parquet'"
+        """,
+        "--json gives one object: snapshot, path.",
+    )
     path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs", "changes"], help="or of one table")
     options.curated(path)
+    options.as_json(path, "one JSON object")
 
 
 def _path(chosen: argparse.Namespace) -> int:
     snapshot = options.snapshot(chosen)
     if snapshot is None:
         return options.USAGE
-    print(snapshot / chosen.table if chosen.table else snapshot)
+    found = snapshot / chosen.table if chosen.table else snapshot
+    print(json.dumps({"snapshot": snapshot.name, "path": str(found)}) if chosen.json else found)
     return options.DONE
 
 
@@ -130,15 +165,25 @@ def _rollback(chosen: argparse.Namespace) -> int:
     try:
         with terminal.progress():
             if chosen.release and not chosen.snapshot:
-                print("released: the next run may publish again" if rollback.release(curated, chosen.wait) else "there is no hold")
+                released = rollback.release(curated, chosen.wait)
+                if chosen.json:
+                    print(json.dumps({"published": None, "hold": None, "released": released, "faults": []}))
+                else:
+                    print("released: the next run may publish again" if released else "there is no hold")
                 return options.DONE
             done = rollback.roll_back(curated, chosen.snapshot, chosen.reason, chosen.release, chosen.wait)
     except rollback.UnfitError as error:
         return options.say(f"copydesk: {error}", options.USAGE)
     except (BusyError, snapshots.MovedError) as error:
         return options.say(f"copydesk: {error}", options.BUSY)
-    if done.faults:
+    if chosen.json:
+        hold, faults = str(done.hold) if done.hold else None, [fault._asdict() for fault in done.faults]
+        told = {"published": None if faults else done.to.name, "hold": hold, "released": chosen.release and not faults, "faults": faults}
+        print(json.dumps(told, ensure_ascii=False))
+    elif done.faults:
         _faults(done.to.name, done.to, done.faults, as_json=False)
+    else:
+        print(f"published  {done.to.name}\nhold       {done.hold or 'none: the next run may publish anything'}")
+    if done.faults:
         return options.say(f"copydesk: {done.to.name} is not whole; nothing was changed", options.FAILED)
-    print(f"published  {done.to.name}\nhold       {done.hold or 'none: the next run may publish anything'}")
     return options.DONE

@@ -12,22 +12,50 @@ from flows.verbs import options
 
 
 def add(verbs: Any) -> None:
-    explain = options.verb(verbs, "explain", _explain, "what became of a record, and why")
+    explain = options.verb(
+        verbs,
+        "explain",
+        _explain,
+        "what became of a record, and why",
+        """
+        copydesk explain flood-barrier-leaked-report
+        copydesk explain qo-9913 --json
+        """,
+        "It tells the decision, the scores and shared passages, each line that was removed with its rule, and each repair. --json gives one object a "
+        "record, with the columns of its tables.",
+    )
     explain.add_argument("raw_id", metavar="RAW_ID", help="raw_id or story_id of the record")
     options.curated(explain)
     options.as_json(explain, "one JSON object a record")
 
-    clean = options.verb(verbs, "clean", _clean, "show what would be repaired and removed in a file")
+    clean = options.verb(
+        verbs,
+        "clean",
+        _clean,
+        "show what would be repaired and removed in a file",
+        """
+        copydesk clean raw/calder-daily/flood-barrier-leaked-report.txt
+        copydesk clean page.html --set strip.rules=my-rules.toml
+        """,
+        "Nothing is written. --json gives one object a record.",
+    )
     clean.add_argument("file", metavar="FILE", help="a raw file of any known format")
     options.settings(clean)
     options.as_json(clean, "one JSON object a record")
 
-    compare = options.verb(verbs, "compare", _compare, "the verdict on two stories, with the evidence and the passages they share")
-    compare.epilog = (
+    compare = options.verb(
+        verbs,
+        "compare",
+        _compare,
+        "the verdict on two stories, with the evidence and the passages they share",
+        """
+        copydesk compare one.txt other.html
+        copydesk compare feed.jsonl#3 qo-9913 --set derivative.probability=0.3
+        """,
         "A and B are each a raw file (FILE, or FILE#3 or FILE#ID for one record of many, counted from 0) or a raw_id or story_id of the "
         "published snapshot. --json gives one object: a, b (the two stories, and what the snapshot decided), verdict, similarity, "
         "evidence (value x weight = contribution, for one story against two), source_evidence (for A as the source against B), barriers "
-        "(why the pair is no near copy or no rewrite), passages (as A and as B has them, with their first character), caveat, notes."
+        "(why the pair is no near copy or no rewrite), passages (as A and as B has them, with their first character), caveat, notes.",
     )
     compare.add_argument("a", metavar="A", help="FILE, FILE#RECORD, raw_id or story_id")
     compare.add_argument("b", metavar="B", help="the same")
