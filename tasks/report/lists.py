@@ -104,8 +104,9 @@ def sources(found: Scan) -> dict[str, Any]:
     rows = []
     for place in order[:SHOWN]:
         row: dict[str, Any] = dict(zip(PER_SOURCE, numbers[place].astype(np.int64).tolist(), strict=True))
-        words = row.pop("words") + row["removed"]
-        rows.append({"source": found.sources[place], **row, "share": round(row.pop("removed") / words, 4) if words else 0.0})
+        gone = row.pop("removed")
+        words = row.pop("words") + gone
+        rows.append({"source": found.sources[place], **row, "share": round(gone / words, 4) if words else 0.0})
     return {"rows": rows, "all": len(order)}
 
 

@@ -82,6 +82,7 @@ def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mappin
         "passed_over": list(lists.passed_over(manifest)),
         "trend": trend,
     }
+    files.remove_tree(out)  # of a first try
     files.folder(out / "data")
     for number, data in enumerate([told, *parts]):
         (out / "data" / f"{number:03d}.js").write_text(f"copydesk.push({number}, {_json(data)})\n", encoding="utf-8")
