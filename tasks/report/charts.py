@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -13,6 +13,7 @@ from tasks.report.scan import RELATIONS
 WIDTH = 430
 _COLOURS = ("read", "quarantined", *RELATIONS, "kept")
 """Each has a variable in report.css, which a dark page sets otherwise."""
+_ROLES = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # of every group: to who cannot see it, a picture is one thing, with one description
 _NAMES = {"exact": "exact copies", "near": "near copies", "derivative": "rewrites"}
 
 
@@ -71,7 +72,7 @@ def _drawn(chart: Any, rows: list[dict[str, Any]]) -> str:
     )
     stream = io.StringIO()
     drawn.save(stream, format="svg")
-    return stream.getvalue()
+    return _ROLES.sub("", stream.getvalue())
 
 
 def _colour(altair: Any) -> Any:

@@ -2,6 +2,7 @@
 "use strict";
 
 const RELATIONS = { exact: "exact copy", near: "near copy", derivative: "rewrite" };
+const MANY = { "": "All relations", exact: "With exact copies", near: "With near copies", derivative: "With rewrites" };
 const SECTIONS = {
   overview: "Overview",
   clusters: "Clusters",
@@ -390,7 +391,7 @@ function choices() {
       options.map(([value, words]) => el("option", { value }, words))));
   return el("div", { class: "choices" },
     choice("order", "Order", Object.entries(ORDERS).map(([name, words]) => [name === "chosen" ? "" : name, words])),
-    choice("relation", "Relation", [["", "All relations"], ...Object.entries(RELATIONS).map(([name, words]) => [name, `With a ${words}`])]),
+    choice("relation", "Relation", Object.entries(MANY)),
     choice("source", "Source", [["", "All sources"], ...names.map((name) => [name, name])]));
 }
 

@@ -124,7 +124,7 @@ def scan(snapshot: Path) -> Scan:
             rules.update({one["values"]: one["counts"] for one in pc.value_counts(texts[0]).to_pylist()})
             repaired.add(path, digests(_flat(rows["repairs"], _REPAIRED)[1]))
             went = np.add.reduceat(np.append(_words(texts[1]), 0), offsets[:-1]) * (np.diff(offsets) > 0)
-            tallies.append(_tally(table, source, rows["word_count"].to_numpy(), went))
+            tallies.append(_tally(table, source, pc.fill_null(rows["word_count"], 0).to_numpy(), went))
             if faulty:
                 _origins(rows["raw_uri"], source, faulty, origins)
             chosen = np.flatnonzero(pc.fill_null(pc.greater(rows["copies"], 1), False).to_numpy()) if table == "stories" else None
