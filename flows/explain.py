@@ -67,23 +67,6 @@ def _left_out(page: list[str], story: list[str]) -> list[str]:
     return [line for line in page if not any(line in taken or taken in line for taken in story)]
 
 
-def reasons(rules: str | None = None) -> dict[str, str]:
-    """What each rule that `removed` may name is for.
-
-    Raises:
-        RulesError: the rules file cannot be used.
-    """
-    loaded = {rule.id: rule.why for rule in boilerplate.load_rules(Path(rules) if rules else None)}
-    return loaded | {
-        "headline": "the headline, moved into title, or the title once more",
-        "byline": "who wrote it, moved into byline",
-        "agency": "credit of an agency, moved into agency",
-        "date": "the date, moved into published_at",
-        "furniture": "reads as no line of the story, by itself and among its neighbours (the line model)",
-        **{rule.id: rule.why for rule in (rule_files.RECURRING, rule_files.OVERRIDE)},
-    }
-
-
 def read(file: Path, root: Path, knobs: settings.Settings, only: int | None = None) -> pa.Table:
     """The records of a raw file below root, in its order, as ingest leaves them: an INGESTED table.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import boilerplate, card, feed, files, fingerprint, index, ingest, overrides, publish, repair, report, settings, validate
+from tasks import boilerplate, card, feed, files, fingerprint, index, ingest, overrides, publish, repair, report, settings, snapshots, validate
 from tasks.schema import CHANGES
+
+TREND = 24
+"""Earlier snapshots that the report compares with."""
 
 
 def work(
@@ -111,7 +115,10 @@ def judge(
         "counts": report.counts(draft, files=len(inputs), records=seen),
     }
     at = datetime.fromisoformat(manifest["run"]["started"])
-    validate.data_docs(stories, checks, run, verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
-    report.write(draft, manifest)
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(report.warm_up)  # meanwhile
+        validate.data_docs(stories, checks, run, verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
+    earlier = snapshots.recent(parent.parent.parent, TREND) if parent else []
+    report.write(draft, manifest, earlier, boilerplate.reasons(manifest["settings"]["strip"]["rules"]))
     card.write(draft, manifest)
     return manifest

@@ -320,22 +320,21 @@ def test_no_entity_of_a_page_is_resolved(tmp_path: Path) -> None:
 
 
 def test_the_report_shows_markup_as_text(tmp_path: Path) -> None:
-    page = report_of(tmp_path).read_text(encoding="utf-8")
-    tree = html.fromstring(page)
-    assert not tree.xpath("//script|//img|//svg|//iframe|//object|//embed|//form|//base|//link")
+    """The page has its own three files; every text of a story is data in a script, that no text can end."""
+    page = report_of(tmp_path)
+    tree = html.fromstring(page.read_text(encoding="utf-8"))
+    own = ["report.js", "data/000.js"]
+    assert [(script.get("src"), script.text) for script in tree.xpath("//script")] == [(name, None) for name in own]
+    assert [link.get("href") for link in tree.xpath("//link")] == ["report.css"]
+    assert not tree.xpath("//img|//iframe|//object|//embed|//base|//style|//*[@style]")
     assert not [name for element in tree.iter() for name in element.keys() if name.startswith("on")]  # noqa: SIM118  # of lxml
-    assert {link.get("href").partition(":")[0] for link in tree.iter("a")} <= {
-        "#gates",
-        "#duplicates",
-        "#removed",
-        "#repairs",
-        "#quarantine",
-        "#passed",
-        "../data_docs/index.html",
-    }
-    assert "default-src 'none'" in page
+    assert "default-src 'none'; script-src 'self' file:; style-src 'self' file:;" in page.read_text(encoding="utf-8")
+    data = "".join(path.read_text(encoding="utf-8") for path in sorted((page.parent / "data").iterdir()))
+    assert "<" not in data
     for script in SCRIPTS:
-        assert script in tree.text_content()
+        assert json.dumps(script, ensure_ascii=False)[1:-1].replace("<", "\\u003c") in data
+    code = (page.parent / "report.js").read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|DOMParser|srcdoc", code)
 
 
 @pytest.mark.browser
@@ -343,16 +342,18 @@ def test_the_report_runs_nothing_in_a_browser(tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium here")
-    for page in (report_of(tmp_path), docs_of(tmp_path)):
-        assert "ran()" in page.read_text(encoding="utf-8")
+    report, docs = report_of(tmp_path), docs_of(tmp_path)
+    for page, section in ((report, "#removed"), (report, "#clusters"), (docs, "")):
+        assert "ran()" in "".join(path.read_text(encoding="utf-8") for path in [page, *page.parent.rglob("data/*.js")])
         proof = tmp_path / "proof.html"  # the browser does run scripts: else this test would prove nothing
         proof.write_text("<body><script>document.body.id='ran'</script>")
-        for file, expected in ((proof, True), (page, False)):
+        for address, expected in ((proof.as_uri(), True), (page.as_uri() + section, False)):
             shown = subprocess.run(
-                [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", file.as_uri()],
+                [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", address],
                 capture_output=True, text=True, timeout=120, check=False,
             ).stdout  # fmt: skip
-            assert ('id="ran"' in shown) == expected, file
+            assert ('id="ran"' in shown) == expected, address
+            assert expected or "ran()" in html.fromstring(shown).text_content()
 
 
 def report_of(folder: Path) -> Path:
@@ -368,8 +369,8 @@ def report_of(folder: Path) -> Path:
             "removed": [{"rule": script, "zone": "tail", "line": 0, "text": script}],
             "repairs": [{"step": 0, "field": "text", "start": 0, "end": 1, "before": script, "after": script, "fix": script}],
         }
-        rows["stories"].append(row | more | {"story_id": kept})
-        rows["duplicates"].append(row | more | {"story_id": copy})
+        rows["stories"].append(row | more | {"story_id": kept, "cluster_id": kept, "copies": 2})
+        rows["duplicates"].append(row | more | {"story_id": copy, "cluster_id": kept})
         scores = dict.fromkeys(("probability", "jaccard", "weighted_jaccard", "coverage"), 0.5)
         found = {
             "outcome": "duplicate",

@@ -68,7 +68,8 @@ def _explain(chosen: argparse.Namespace) -> int:
     snapshot = options.snapshot(chosen)
     if snapshot is None:
         return options.USAGE
-    from flows.explain import explanations, reasons
+    from flows.explain import explanations
+    from tasks.boilerplate import reasons
 
     found = explanations(snapshot, chosen.raw_id)
     if not found:
@@ -80,7 +81,8 @@ def _explain(chosen: argparse.Namespace) -> int:
 
 
 def _clean(chosen: argparse.Namespace) -> int:
-    from flows.explain import cleaned, reasons
+    from flows.explain import cleaned
+    from tasks.boilerplate import reasons
     from tasks.settings import load
 
     if not Path(chosen.file).is_file():

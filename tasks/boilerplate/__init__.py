@@ -21,7 +21,7 @@ from tasks import furniture, language, overrides, schema
 from tasks import settings as knobs
 from tasks.boilerplate.lift import Fields
 from tasks.boilerplate.lines import count_all_words
-from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules
+from tasks.boilerplate.rules import Matcher, Rule, RulesError, compile_rules, load_rules, reasons
 from tasks.boilerplate.story import RemovedLine, Stripped, read_lines, rebuild, strip_lines
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Stripped",
     "built_in",
     "load_rules",
+    "reasons",
     "rebuild",
     "strip",
     "strip_text",

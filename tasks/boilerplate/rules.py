@@ -116,6 +116,26 @@ def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
     return (*own, *(rule for rule in built_in if rule.id not in disabled))
 
 
+def reasons(rules: str | None = None) -> dict[str, str]:
+    """What each rule that `removed` may name is for.
+
+    Args:
+        rules: path of a rules file to use beside the built-in rules.
+
+    Raises:
+        RulesError: the rules file cannot be used.
+    """
+    loaded = {rule.id: rule.why for rule in load_rules(Path(rules) if rules else None)}
+    return loaded | {
+        "headline": "the headline, moved into title, or the title once more",
+        "byline": "who wrote it, moved into byline",
+        "agency": "credit of an agency, moved into agency",
+        "date": "the date, moved into published_at",
+        "furniture": "reads as no line of the story, by itself and among its neighbours (the line model)",
+        **{rule.id: rule.why for rule in (RECURRING, OVERRIDE)},
+    }
+
+
 def read_rules(path: Path) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
     """What one rules file holds: its `[[rule]]` tables, and the ids of built-in rules in its `disable`.
 

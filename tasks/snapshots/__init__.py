@@ -5,7 +5,7 @@ published again, `retention` removes old ones. Whoever writes here holds the fol
 """
 
 from tasks.snapshots.hold import Hold, read_hold, release, repeated, set_hold
-from tasks.snapshots.listing import listed
+from tasks.snapshots.listing import listed, recent
 from tasks.snapshots.published import (
     FORMAT,
     MovedError,
@@ -40,6 +40,7 @@ __all__ = [
     "read_hold",
     "read_ledger",
     "read_manifest",
+    "recent",
     "release",
     "remove",
     "repeated",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +52,12 @@ def _own_bytes(snapshot: Path) -> int:
         return sum(found.size for found in files.listing(snapshot))
     found = (path.lstat() for path in snapshot.rglob("*") if path.is_file())
     return sum(status.st_size for status in found if status.st_nlink == 1)
+
+
+def recent(curated: Path, most: int) -> list[dict[str, Any]]:
+    """The manifests of the newest snapshots that were published and are still there, at most so many, the oldest first; unreadable ones are left out."""
+    found = []
+    for path in files.inside(curated / "snapshots")[-most:]:
+        with suppress(OSError, ValueError):
+            found.append(read_manifest(path))
+    return found

@@ -1,10 +1,16 @@
-"""The suites and what they found as a site of static pages, for people: Great Expectations' Data Docs."""
+"""The suites and what they found as a site of static pages, for people: Great Expectations' Data Docs.
+
+As the library writes them, the pages take styles, scripts and pictures from public servers, and bring 4 MB of fonts and of pictures that explain the
+product. Here the library's pages are cut to what they say (`_offline`) and have a style of our own: nothing is fetched, and no script runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 from html import escape
+from importlib import resources
+from os.path import relpath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,17 +26,25 @@ Finding = tuple[bool, int, int, str]
 
 
 # Great Expectations escapes nothing that it shows, and its pages need no script to be read
-_POLICY = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline' https:; font-src https: data:; "
-    'img-src https: data:">'
+_HEAD = (
+    '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'self' file:; base-uri 'none'; form-action 'none'\">"
+    '<title>{title}</title><link rel="stylesheet" href="{style}"></head>'
 )
+_STYLE = "static/docs.css"
+# what does nothing without scripts or servers: pictures, buttons, tabs, filters, the advertisement at the foot, head rows without words
+_IDLE = (
+    "//script|//style|//link|//img|//footer|//button|//ul[@role='tablist']|//a[@data-toggle]|//thead[@hidden]|//label"
+    "|//div[contains(@class, 'card')][.//input]|//div[contains(@class, 'show-scrollbars')]/i"
+)
+_KEPT = frozenset({"id", "class", "href", "lang", "scope", "colspan", "aria-current", "aria-label"})
+_SIGNS = {"text-success": "held", "text-danger": "failed", "text-warning": "warned"}
 
 
 def data_docs(stories: Suite, checks: Counts, run: Suite, verdict: Verdict, out: Path, *, name: str, at: datetime) -> Path:
     """Writes the site into `out` and returns its index.html; nothing is validated again, no network is needed.
 
-    The pages show each rule with what it found over all shards, or in the whole snapshot. They name style sheets and scripts
-    on public servers: without a network they can be read, but unstyled. Great Expectations
+    The pages show each rule with what it found over all shards, or in the whole snapshot. Great Expectations
     writes the clock and random ids into the pages, so two builds of one site differ in bytes.
 
     Args:
@@ -56,9 +70,53 @@ def data_docs(stories: Suite, checks: Counts, run: Suite, verdict: Verdict, out:
     _store(context, stories, _of_rows(checks), asset="all shards", name=name, at=at)
     _store(context, run, _of_run(verdict), asset="snapshot", name=name, at=at)
     context.build_data_docs()
-    for page in out.rglob("*.html"):
-        page.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{_POLICY}", 1), encoding="utf-8")
-    return out / "index.html"
+    index, pages = out / "index.html", sorted(out.rglob("validations/**/*.html"))
+    for page in (index, *pages):
+        _offline(page, out)
+    _list_pages(index, [(suite, page) for suite in (stories, run) for page in pages if page.is_relative_to(out / "validations" / suite.name)])
+    files.remove_tree(out / "static")
+    files.folder(out / "static")
+    (out / _STYLE).write_bytes((resources.files("tasks.validate") / "docs.css").read_bytes())
+    return index
+
+
+def _offline(page: Path, root: Path) -> None:
+    """Cut a page to what it says, in our style."""
+    from lxml import etree, html
+    from lxml.html import builder
+
+    body = html.parse(str(page), html.HTMLParser(encoding="utf-8")).getroot().find("body")
+    for sign in body.xpath("//i[contains(@class, 'fa')]"):  # icons of a font that is not there
+        word = next((word for name, word in _SIGNS.items() if name in sign.get("class", "")), None)
+        if word and not sign.get("aria-hidden"):  # beside which the word stands
+            sign.addprevious(builder.SPAN(word, {"class": f"sign {word}"}))
+        sign.drop_tree()
+    for idle in body.xpath(_IDLE):
+        idle.drop_tree()
+    for element in body.iter(etree.Element):
+        for name in set(element.keys()) - _KEPT:
+            del element.attrib[name]
+    for link in body.xpath("//a[contains(@href, '/expectations/')]"):  # pages of suites that are not stored: their rules are on this one
+        link.drop_tag()
+    title = " ".join(body.xpath("string((//li[contains(@class, 'breadcrumb-item')])[last()])").split()) or "Expectations"
+    head = _HEAD.format(title=escape(f"{title} \u00b7 copydesk"), style=relpath(root / _STYLE, page.parent))
+    page.write_text(f'<!doctype html>\n<html lang="en">{head}{html.tostring(body, encoding="unicode")}</html>\n', encoding="utf-8")
+
+
+def _list_pages(index: Path, pages: list[tuple[Suite, Path]]) -> None:
+    """Put the pages into the index, whose own list a script would fill."""
+    rows = []
+    for suite, page in pages:
+        told = page.read_text(encoding="utf-8")
+        failed = told.count('class="sign failed"')
+        sign = '<span class="sign held">held</span>' if not failed else f'<span class="sign failed">{failed} failed</span>'
+        about = "each story, over all shards" if suite.name == "stories" else "the snapshot as a whole"
+        link = f'<a href="{escape(page.relative_to(index.parent).as_posix())}">{escape(suite.name)}</a>'
+        rows.append(f"<tr><td>{link}</td><td>{about}</td><td>{len(suite.opaque)} rules</td><td>{sign}</td></tr>")
+    table = f'<table class="table"><thead><tr><th scope="col">Suite</th><th scope="col">About</th><th scope="col">Rules</th><th scope="col">Result</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    whole = index.read_text(encoding="utf-8")
+    begin = whole.index("<table")
+    index.write_text(whole[:begin] + '<p>What had to hold. <a href="../report/index.html">The report</a> shows what was decided.</p>' + table + whole[whole.index("</table>", begin) + len("</table>") :], encoding="utf-8")
 
 
 def _of_rows(checks: Counts) -> dict[str, Finding]:

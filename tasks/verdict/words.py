@@ -66,6 +66,14 @@ MEASURES: dict[str, Callable[[float], str]] = {
 CAVEAT = "a share of few figures, names or quoted words is drawn to 30 %, of few sentences to 0: few say little"
 """What a reader of the sentences must know: measures.share."""
 
+SCORES: dict[str, Callable[[float, int], str]] = {
+    "jaccard": lambda share, shingle: f"{percent(share)} of the runs of {shingle} words that the two have stand in both",
+    "containment": lambda share, shingle: f"{percent(share)} of this one's runs of {shingle} words stand in the kept story",
+    "weighted_jaccard": lambda share, _: f"{percent(share)} of their rare words, the rarer the heavier, are in both",
+    "coverage": lambda share, _: f"{percent(share)} of this one's sentences have most of their rare words from the kept story",
+}
+"""Sentences for the scores of decisions; the number is that of a shingle's words."""
+
 LEANINGS: dict[str, tuple[str, str, str]] = {
     "earlier": ("{a} was published earlier", "{b} was published earlier", "the times do not tell them apart"),
     "named_by_other": ("{b} names the outlet of {a}", "{a} names the outlet of {b}", "naming the other's outlet does not tell them apart"),
