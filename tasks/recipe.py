@@ -39,7 +39,7 @@ NOT_IN_RECIPE: dict[str, Any] = {
     "strip": {"rules", "furniture"},
     "derivative": {"rarity"},
 }
-NO_ROW_CHANGES = frozenset({"files.py", "report.py", "stages.py"})  # storage, pages and scheduling
+NO_ROW_CHANGES = frozenset({"files.py", "manifest.py", "report.py", "stages.py"})  # storage, words, pages and scheduling
 
 
 def recipe(settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,13 @@ from pathlib import Path
 from typing import Any
 
 DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
+EXIT_CODES = {
+    DONE: "done; also: there was nothing new",
+    REFUSED: "the data was refused by the gate, or held after a rollback: nothing is published, the rejected snapshot lies in `curated/refused/`",
+    USAGE: "wrong usage or settings",
+    FAILED: "failed: storage, a bug, a snapshot that is not whole",
+    BUSY: "another run holds the folder",
+}
 
 
 def verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
