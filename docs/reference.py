@@ -76,13 +76,13 @@ def columns() -> str:
     parts = [
         "# Tables and columns\n\n"
         "A snapshot's tables are folders of Parquet files. Names are public: columns are added, never renamed. Description, unit and null rule "
-        "travel in the field metadata of each file: `pyarrow.parquet.read_schema(file).field(\"text\").metadata`.\n"
+        'travel in the field metadata of each file: `pyarrow.parquet.read_schema(file).field("text").metadata`.\n'
     ]
-    described: list[tuple[str, ...]] = []
+    described: dict[str, list[str]] = {}
     for name, schema in TABLES.items():
         parts.append(f"## {name}\n\n{TABLES_SAY.get(name, '')}\n".replace("\n\n\n", "\n"))
-        same = next((other for other, names in described if names == tuple(schema.names)), None)
-        described.append((name, tuple(schema.names)))
+        same = next((other for other, names in described.items() if names == schema.names), None)
+        described[name] = schema.names
         parts.append(f"The same columns as [{same}](#{same}).\n" if same else table(_COLUMN_HEAD, map(_column, schema.names)))
     return "\n".join(parts)
 
@@ -230,7 +230,13 @@ def expectations() -> str:
     ):
         declared = json.loads((HERE.parent / "expectations" / f"{suite}.json").read_text(encoding="utf-8"))["expectations"]
         rows = [
-            (code(one["meta"]["name"]), one["severity"], prose(one["description"]), prose(_said(one["notes"])), prose(one["meta"].get("do", "")))
+            (
+                code(one["meta"]["name"]),
+                one["severity"],
+                prose(one["description"]),
+                prose(_said(one["notes"])),
+                prose(one["meta"].get("do", "")),
+            )
             for one in declared
         ]
         heads = ("name", "severity", "what holds", "why", "what to do") if suite == "run" else ("name", "severity", "what holds", "why")

@@ -178,4 +178,4 @@ def jaccard(a: dict[str, Any], b: dict[str, Any]) -> float:
 
 def weighted_jaccard(a: dict[str, Any], b: dict[str, Any]) -> float:
     one, other = (dict(zip(story["terms"], story["weights"], strict=True)) for story in (a, b))
-    return sum(one[term] for term in one.keys() & other.keys()) / sum((one | other).values())
+    return float(sum(one[term] for term in one.keys() & other.keys()) / sum((one | other).values()))

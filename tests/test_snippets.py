@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import shutil
 import tomllib
@@ -35,9 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    return folder
 
 
 def parses(snippet: Snippet) -> None:
@@ -48,10 +48,9 @@ def parses(snippet: Snippet) -> None:
 
 def understood(command: str) -> None:
     for arguments in calls(command):
-        try:
+        with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()) as complaint:  # --help ends so, in peace
             parser().parse_args(arguments)
-        except SystemExit as stopped:
-            assert stopped.code == 0, f"the command line does not take: {command}"
+        assert complaint.getvalue() == "", command
 
 
 def loads(snippet: Snippet) -> None:
@@ -106,14 +105,18 @@ HOW: dict[str, Callable[[Snippet], None]] = {
 }
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("snippet", [one for one in FOUND if one.language != "python"], ids=str)
-def test_a_block_is_what_its_fence_says(snippet: Snippet, here: Path) -> None:
+def test_a_block_is_what_its_fence_says(snippet: Snippet) -> None:
     assert snippet.language in HOW, f"```{snippet.language}: one of {', '.join(HOW)} or python, so that it can be tested"
     HOW[snippet.language](snippet)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any(one.language == "python" for one in snippets(page))], ids=lambda page: page.stem)
-def test_the_python_of_a_page_runs(page: Path, here: Path) -> None:
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if any(one.language == "python" for one in snippets(page))], ids=lambda page: page.stem
+)
+def test_the_python_of_a_page_runs(page: Path) -> None:
     """From top to bottom, in one session."""
     names: dict[str, object] = {}
     for snippet in snippets(page):
@@ -130,8 +133,9 @@ def shows() -> Iterator[tuple[Snippet, str, str]]:
                     yield snippet, one.command, one.output
 
 
-@pytest.mark.parametrize(("snippet", "command", "output"), shows(), ids=lambda value: str(value)[:60])
-def test_what_a_console_shows_is_so(snippet: Snippet, command: str, output: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("snippet", "command", "output"), list(shows()), ids=lambda value: str(value)[:60])
+def test_what_a_console_shows_is_so(snippet: Snippet, command: str, output: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in calls(command):
         main(arguments)
     said = capsys.readouterr().out
