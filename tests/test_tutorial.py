@@ -29,7 +29,7 @@ QUIET = {
     "PREFECT_RUNNER_POLL_FREQUENCY": "1",
 }
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 
 
 class Terminal:
@@ -117,7 +117,7 @@ def logs(terminal: Terminal) -> str:
 
 
 @pytest.fixture(scope="module")
-def terminal(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Iterator[Terminal]:
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """The runs of the first part share the session's server, which saves each some seconds; a person needs none."""
     made = Terminal(tmp_path_factory.mktemp("tutorial"))
     try:
