@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: setup curate test lint bench serve clean pins
+.PHONY: setup curate test lint docs bench serve clean pins
 setup: .venv/runs
 
 # The lists of pins are whole, so no dependency is looked up (--no-deps): pip refuses those that ask for an extra when hashes are required.
@@ -31,6 +31,11 @@ lint: .venv/tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The reference pages from the code, then the site: open site/index.html, no network and no server needed.
+docs: .venv/tests
+	$(BIN)/python docs/reference.py
+	$(BIN)/zensical build --clean --strict
+
 bench: .venv/tests
 	$(BIN)/python -m bench scale
 
@@ -45,4 +50,4 @@ pins: .venv/runs
 	$(PIN) --extra dev --constraint constraints.txt --output-file constraints-dev.txt
 
 clean:
-	rm -rf .venv curated/latest curated/snapshots curated/store curated/index curated/refused
+	rm -rf .venv site curated/latest curated/snapshots curated/store curated/index curated/refused

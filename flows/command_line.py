@@ -12,7 +12,7 @@ from flows.verbs import options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; gives the exit code: 0 done, 1 refused, 2 wrong usage or settings, 3 failed, 4 folder held by another run."""
+    """Run a verb; gives the exit code, one of `options.EXIT_CODES`, or 130 after Ctrl-C."""
     chosen = parser().parse_args(arguments)
     try:
         return int(chosen.verb(chosen))

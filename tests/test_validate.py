@@ -201,22 +201,6 @@ def test_residues_are_measured_by_rules_that_exist() -> None:
     assert {validate.run.BOILERPLATE, validate.run.MOJIBAKE} <= set(NAMES["stories"])
 
 
-@pytest.mark.parametrize("name", ["stories", "run"])
-def test_the_page_about_the_suites_is_theirs(name: str) -> None:
-    page = (ROOT / "expectations" / "README.md").read_text(encoding="utf-8")
-    rows = [f"| `{entry['meta']['name']}` | {entry['severity']} | {entry['description']} |" for entry in DECLARED[name]]
-    section = page.split(f"## {name}.json")[1].split("\n## ")[0]
-    assert [line for line in section.splitlines() if line.startswith("| `") and line.count(" | ") == 2] == rows
-
-
-def test_the_page_names_every_column() -> None:
-    page = (ROOT / "expectations" / "README.md").read_text(encoding="utf-8")
-    for name, measure in validate.MEASURES.items():
-        assert f"| `{name}` | {measure.description} |" in page
-    for name, description in validate.AGGREGATE_COLUMNS.items():
-        assert f"| `{name}` | {description} |" in page
-
-
 GOOD_ENTRY: dict[str, Any] = {
     "type": "expect_column_values_to_not_be_null",
     "kwargs": {"column": "title"},

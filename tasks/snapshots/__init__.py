@@ -6,6 +6,7 @@ published again, `retention` removes old ones. Whoever writes here holds the fol
 
 from tasks.snapshots.hold import Hold, read_hold, release, repeated, set_hold
 from tasks.snapshots.listing import listed, recent
+from tasks.snapshots.manifest import MANIFEST
 from tasks.snapshots.published import (
     FORMAT,
     MovedError,
@@ -24,6 +25,7 @@ from tasks.snapshots.verify import Fault, verify, verify_latest
 
 __all__ = [
     "FORMAT",
+    "MANIFEST",
     "Fault",
     "Hold",
     "MovedError",

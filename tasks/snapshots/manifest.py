@@ -1,0 +1,41 @@
+"""Every key of manifest.json once, in words. A key is two levels deep at most here; what lies below is told with it."""
+
+from __future__ import annotations
+
+MANIFEST = {
+    "format": "layout of snapshot and store together; absent means 1. A version of copydesk refuses a newer one than it knows",
+    "copydesk": "version that wrote it",
+    "snapshot": "name: time of the run's beginning (UTC) and 8 hex digits of the content",
+    "parent": "the snapshot that was published until then; null for the first",
+    "files": "path, rows, bytes and SHA-256 of every file of the tables",
+    "recipe.hash": "hash of everything that can change a row; stands in every decision",
+    "recipe.spelled": "the recipe itself: settings, hashes of code, rules and models, versions of libraries, Unicode",
+    "settings": "all settings of the run, those that change no row included",
+    "counts.files": "raw files of the ledger",
+    "counts.records": "raw records of the seen set",
+    "counts.kept": "rows of stories",
+    "counts.duplicates": "rows of duplicates, by relation",
+    "counts.quarantined": "rows of quarantine, by stage and reason",
+    "checks": "the row suite on all stories: rows, characters, and for each expectation how many were evaluated and failed",
+    "new_checks": "the same of the worked shards that are new with this run",
+    "aggregates": "the numbers that the run suite judges, as counts; the next run compares its own with them",
+    "gate.passed": "whether no critical expectation of the run failed, but for the accepted ones",
+    "gate.results": "each expectation of the run: name, severity, status, what was observed, the limit, the message",
+    "match": "candidates and verdicts of this run: stories, pairs proposed, judged and found one story, hot keys and the pairs they left out, "
+    "components cut",
+    "held": "only if a rollback holds snapshots: which, and what of theirs this run repeats",
+    "run.id": "id of the run, as in Prefect",
+    "run.started": "time of the run's beginning",
+    "run.seconds": "how long it took, in all",
+    "run.stages": "and each stage (s)",
+    "run.host": "machine of the flow",
+    "run.system": "its system",
+    "run.python": "its Python",
+    "run.raw": "the raw root, to which raw_uri is relative",
+    "run.read": "raw files that were read",
+    "run.skipped": "files that are no input, by why",
+    "run.skipped_records": "records of web archives that are no stories by their nature, by why",
+    "run.unsettled": "raw files that changed while they were read: left to the next run",
+    "run.vanished": "raw files that are gone since the parent",
+    "run.removed": "old snapshots, and what of the store went with them",
+}
