@@ -11,7 +11,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import boilerplate, card, feed, files, fingerprint, index, ingest, overrides, publish, repair, report, settings, snapshots, validate
+from tasks import (
+    boilerplate,
+    card,
+    feed,
+    files,
+    fingerprint,
+    index,
+    ingest,
+    overrides,
+    publish,
+    repair,
+    report,
+    settings,
+    snapshots,
+    validate,
+)
 from tasks.schema import CHANGES
 
 TREND = 24

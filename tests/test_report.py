@@ -96,7 +96,12 @@ def fill(folder: Path) -> Tables:
 
 def manifest(folder: Path, **more: Any) -> dict[str, Any]:
     counts = report.counts(folder, files=7, records=900)
-    return {"snapshot": "s", "run": {"raw": "raw", "started": "2031-03-01T05:00:00+00:00"}, "counts": counts, "gate": {"results": []}} | more
+    return {
+        "snapshot": "s",
+        "run": {"raw": "raw", "started": "2031-03-01T05:00:00+00:00"},
+        "counts": counts,
+        "gate": {"results": []},
+    } | more
 
 
 # ---- against plain Python ---------------------------------------------------------------------------------------------
@@ -155,8 +160,13 @@ def test_sources_are_counted_as_plain_python_counts_them(snapshot: tuple[Path, T
 
 def test_quarantined_records_are_of_the_source_that_their_file_has_alone(tmp_path: Path) -> None:
     row = {"title": "T", "text": "x", "removed": [], "repairs": [], "word_count": 1, "copies": 1}
-    stories = [row | {"story_id": f"{n:032x}", "raw_uri": uri, "source": source} for n, (uri, source) in enumerate([("a", "Post"), ("a", "Post"), ("b", "Post"), ("b", "Echo")])]
-    faults = [{"story_id": f"{n:032x}", "raw_uri": uri, "stage": "check", "reason": "r", "place": ""} for n, uri in enumerate("aabc", start=9)]
+    stories = [
+        row | {"story_id": f"{n:032x}", "raw_uri": uri, "source": source}
+        for n, (uri, source) in enumerate([("a", "Post"), ("a", "Post"), ("b", "Post"), ("b", "Echo")])
+    ]
+    faults = [
+        {"story_id": f"{n:032x}", "raw_uri": uri, "stage": "check", "reason": "r", "place": ""} for n, uri in enumerate("aabc", start=9)
+    ]
     for name, rows in {"stories": stories, "duplicates": [], "decisions": [], "quarantine": faults}.items():
         write(tmp_path, name, rows)
     told = {row["source"]: row["quarantined"] for row in lists.sources(scan(tmp_path))["rows"]}
@@ -325,9 +335,25 @@ def test_long_texts_are_cut_and_the_rest_is_counted(tmp_path: Path) -> None:
 
 def test_no_text_ends_a_script(tmp_path: Path) -> None:
     harm = "</script><script>ran()</script>\u2028\u2029<!--"
-    row = {"story_id": "a" * 32, "cluster_id": "a" * 32, "raw_id": harm, "raw_uri": harm, "title": harm, "source": harm, "text": harm, "word_count": 1}
+    row = {
+        "story_id": "a" * 32,
+        "cluster_id": "a" * 32,
+        "raw_id": harm,
+        "raw_uri": harm,
+        "title": harm,
+        "source": harm,
+        "text": harm,
+        "word_count": 1,
+    }
     copy = row | {"story_id": "b" * 32}
-    decision = {"story_id": "b" * 32, "outcome": "duplicate", "relation": "near", "duplicate_of": "a" * 32, "reason": harm, "probability": 0.5}
+    decision = {
+        "story_id": "b" * 32,
+        "outcome": "duplicate",
+        "relation": "near",
+        "duplicate_of": "a" * 32,
+        "reason": harm,
+        "probability": 0.5,
+    }
     write(tmp_path, "stories", [row | {"copies": 2, "removed": [{"rule": harm, "zone": "tail", "line": 0, "text": harm}]}])
     write(tmp_path, "duplicates", [copy])
     write(tmp_path, "decisions", [decision])
@@ -400,7 +426,13 @@ def test_trends_are_of_the_snapshots_that_are_still_there(tmp_path: Path) -> Non
 
 
 def manifest_of(name: str, started: str, kept: int) -> dict[str, Any]:
-    counts = {"files": 1, "records": 200, "kept": kept, "duplicates": {"near": 4, "exact": 1}, "quarantined": {"ingest": {"a": 2}, "check": {"b": 1}}}
+    counts = {
+        "files": 1,
+        "records": 200,
+        "kept": kept,
+        "duplicates": {"near": 4, "exact": 1},
+        "quarantined": {"ingest": {"a": 2}, "check": {"b": 1}},
+    }
     return {"snapshot": name, "run": {"started": started}, "counts": counts}
 
 

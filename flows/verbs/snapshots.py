@@ -81,7 +81,9 @@ def add(verbs: Any) -> None:
         """,
         "--json gives one object: snapshot, path.",
     )
-    path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs", "changes"], help="or of one table")
+    path.add_argument(
+        "table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs", "changes"], help="or of one table"
+    )
     options.curated(path)
     options.as_json(path, "one JSON object")
 

@@ -81,7 +81,9 @@ def _colour(altair: Any) -> Any:
 
 def _funnel(altair: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
     most = max(row["end"] for row in rows) or 1
-    place = altair.Y("name:N", sort=None, axis=altair.Axis(labelFontSize=13, labelColor="var(--ink)", labelPadding=8, minExtent=158, maxExtent=158))
+    place = altair.Y(
+        "name:N", sort=None, axis=altair.Axis(labelFontSize=13, labelColor="var(--ink)", labelPadding=8, minExtent=158, maxExtent=158)
+    )
     along = altair.X("begin:Q", scale=altair.Scale(domain=[0, most * 1.16], nice=False), axis=None)
     chart = altair.Chart(data)
     bars = chart.mark_bar(height=20, cornerRadius=2).encode(x=along, x2="end:Q", y=place, color=_colour(altair))
@@ -90,11 +92,19 @@ def _funnel(altair: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
 
 
 def _certainty(altair: Any, data: Any, _: list[dict[str, Any]]) -> Any:
-    along = altair.X("from:Q", bin="binned", scale=altair.Scale(domain=[0, 1]), axis=altair.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelPadding=6))
+    along = altair.X(
+        "from:Q",
+        bin="binned",
+        scale=altair.Scale(domain=[0, 1]),
+        axis=altair.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelPadding=6),
+    )
     up = altair.Y("number:Q", stack=True, axis=altair.Axis(tickCount=3, format=",d"))
-    return altair.Chart(data).mark_bar(stroke="var(--paper)", strokeWidth=1).encode(
-        x=along, x2="to:Q", y=up, color=_colour(altair)
-    ).properties(width=WIDTH - 50, height=120)
+    return (
+        altair.Chart(data)
+        .mark_bar(stroke="var(--paper)", strokeWidth=1)
+        .encode(x=along, x2="to:Q", y=up, color=_colour(altair))
+        .properties(width=WIDTH - 50, height=120)
+    )
 
 
 def _trend(altair: Any, data: Any, _: list[dict[str, Any]]) -> Any:
@@ -104,4 +114,8 @@ def _trend(altair: Any, data: Any, _: list[dict[str, Any]]) -> Any:
     lines = chart.mark_line(strokeWidth=2) + chart.mark_point(filled=True, size=28, opacity=1)
     order = ["kept", "duplicates", "quarantined"]
     header = altair.Header(title=None, labelAnchor="start", labelColor="var(--ink)", labelFontSize=13, labelOrient="top")
-    return lines.properties(width=WIDTH - 60, height=56).facet(row=altair.Row("name:N", sort=order, header=header)).resolve_scale(y="independent")
+    return (
+        lines.properties(width=WIDTH - 60, height=56)
+        .facet(row=altair.Row("name:N", sort=order, header=header))
+        .resolve_scale(y="independent")
+    )

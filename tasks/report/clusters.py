@@ -8,16 +8,15 @@ spent; then come, the most doubtful first, clusters that lie in what is read any
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tasks import files
 from tasks.report.scan import RELATIONS, UNDATED, Floats, Ints, Scan, places
@@ -149,7 +148,9 @@ def read(found: Scan, clusters: Clusters, chosen: Chosen, shingle: int) -> Itera
         shingle: words of a shingle, for the sentences.
     """
     keys = [found.kept.key[chosen.clusters], found.repeats.key[chosen.members]]
-    stories = _rows(found, np.concatenate([found.kept.group[chosen.clusters], found.repeats.group[chosen.members]]), np.concatenate(keys), _STORY)
+    stories = _rows(
+        found, np.concatenate([found.kept.group[chosen.clusters], found.repeats.group[chosen.members]]), np.concatenate(keys), _STORY
+    )
     decisions = _rows(found, found.verdicts.group[chosen.members], keys[1], _DECISION)
     members: defaultdict[int, list[int]] = defaultdict(list)
     for number in chosen.members.tolist():
