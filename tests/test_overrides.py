@@ -129,6 +129,16 @@ def test_an_entry_goes_and_comments_stay(tmp_path: Path) -> None:
         overrides.remove(path, "2")
 
 
+def test_links_and_line_ends_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    real, path = tmp_path / "repository" / "word.toml", tmp_path / "overrides.toml"
+    real.write_bytes(WRITTEN.replace("\n", "\r\n").encode())
+    path.symlink_to(real)
+    overrides.remove(path, "1")
+    assert path.is_symlink()
+    assert real.read_bytes() == (WRITTEN[: WRITTEN.index("\n[[")] + WRITTEN[WRITTEN.index("\n# about") :]).replace("\n", "\r\n").encode()
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1).filter(str.strip), st.booleans())
 def test_any_text_is_read_as_it_was_written(text: str, boilerplate: bool) -> None:
     entry = of_json({"kind": "line", "text": text, "boilerplate": boilerplate, "why": text})
@@ -371,6 +381,8 @@ def test_a_line_goes_or_stays_by_an_editor_s_word() -> None:
 def test_lines_that_would_be_lifted_obey_too() -> None:
     left = stripped(line("By Ana Example", False), line("Ferry strike ends", False))
     assert left.text.startswith("Ferry strike ends\n\nBy Ana Example\n\n")
+    assert (left.fields.title, left.fields.byline) == (None, None)
+    assert stripped().fields.byline == "Ana Example"
     taken = stripped(line("By Ana Example", True))
     assert gone(taken)["By Ana Example"] == "override"
     assert taken.fields.byline is None

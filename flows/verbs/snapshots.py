@@ -36,7 +36,7 @@ def add(verbs: Any) -> None:
 
     rollback = options.verb(verbs, "rollback", _rollback, "publish an earlier snapshot again, and hold the one that was published")
     rollback.epilog = (
-        "While a hold is set runs go on, but one whose snapshot has again what the bad one brought (its recipe, its raw files) ends with exit code 1, "
+        "While a hold is set runs go on, but one whose snapshot has again what the bad one brought (its recipe, its overrides, its raw files) ends with exit code 1, "
         "and what it made lies in curated/refused. docs/operations.md tells more."
     )
     rollback.add_argument(

@@ -73,7 +73,7 @@ def add(path: Path, entry: Entry) -> None:
     if any(other.meaning == entry.meaning for other in before):
         raise OverridesError(f"overrides: {path} says so already: {entry.id}")
     _refuse(path, [*before, entry])
-    text = path.read_text(encoding="utf-8") if path.exists() else _HEAD
+    text = _text(path) if path.exists() else _HEAD
     _write(path, _with(text, entry), [*before, entry])
 
 
@@ -95,7 +95,7 @@ def remove(path: Path, wanted: str) -> Entry:
     """
     before = read(path)
     places = _places(path, before, wanted)
-    text = _without(path.read_text(encoding="utf-8"), len(before), places)
+    text = _without(_text(path), len(before), places)
     _write(path, text, [entry for i, entry in enumerate(before) if i not in places])
     return before[places[0]]
 
@@ -110,7 +110,12 @@ def replace(path: Path, wanted: str, entry: Entry) -> None:
     places = _places(path, before, wanted)
     after = [*(other for i, other in enumerate(before) if i not in places), entry]
     _refuse(path, after)
-    _write(path, _with(_without(path.read_text(encoding="utf-8"), len(before), places), entry), after)
+    _write(path, _with(_without(_text(path), len(before), places), entry), after)
+
+
+def _text(path: Path) -> str:
+    """With its line ends as they are."""
+    return path.read_bytes().decode()
 
 
 def _refuse(path: Path, entries: Sequence[Entry]) -> None:
@@ -158,7 +163,7 @@ def _write(path: Path, text: str, meant: Sequence[Entry]) -> None:
         said = None
     if said != list(meant):
         raise OverridesError(f"overrides: {path} is written in a way that only a person can edit (inline tables, or long strings): edit it")
-    with files.written(path) as stream:
+    with files.written(path.resolve()) as stream:  # a link stays one
         stream.write(text.encode())
 
 
