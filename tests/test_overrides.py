@@ -312,10 +312,16 @@ said = st.one_of(
 
 
 @hypothesis_settings(max_examples=300, deadline=None)
-@given(st.dictionaries(name_pairs, relations), st.lists(said, max_size=7), st.randoms(use_true_random=False))
+@given(st.dictionaries(name_pairs, relations), st.lists(said, max_size=7), st.sampled_from([3, 1000]), st.randoms(use_true_random=False))
 def test_the_word_holds_whatever_the_verdicts_and_in_any_order(
-    links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], shuffled: random.Random
+    links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], longest: int, shuffled: random.Random
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "LONGEST_CHAIN", longest)
+        _it_holds(links, told, shuffled)
+
+
+def _it_holds(links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], shuffled: random.Random) -> None:
     word = Word()
     for kind, names in told:
         entry = of_json({"kind": kind, "stories": [name * 32 for name in names]})

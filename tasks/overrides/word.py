@@ -116,9 +116,10 @@ class Word:
         """The id of the entry that keeps a story."""
         return self._kept.get(story)
 
-    def concerns(self, story: str) -> bool:
-        """Does any entry say anything of a story?"""
-        return story in self._named
+    @cached_property
+    def stories(self) -> frozenset[str]:
+        """All of which any entry says anything, with their bundles."""
+        return frozenset(mate for entry in self.of_stories for story in entry.stories for mate in self.bundle(story))
 
     def changed(self, before: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         """The stories on which the word is another than that of a manifest's entries: their clusters may be others."""
@@ -167,10 +168,6 @@ class Word:
     @cached_property
     def _kept(self) -> dict[str, str]:
         return {entry.stories[0]: entry.id for entry in self.entries if entry.kind == "keep"}
-
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        return frozenset(mate for entry in self.of_stories for story in entry.stories for mate in self.bundle(story))
 
     def _refuse_contradictions(self) -> None:
         keeps: dict[str, Entry] = {}
