@@ -266,6 +266,10 @@ def test_a_bundle_goes_where_its_likest_member_goes_and_takes_the_others_along()
     assert kept_for(standing) == {"b": "a", "e": "a"}
     assert (standing[B].override, standing[E].override) == (None, entry.id)  # B is a copy of A, E goes with it
     assert kept_for(clustered(Word.of([same(B, E), different(A, E)]), {("a", "b"): ("near", 0.9)})[0]) == {"e": "b"}
+    assert kept_for(clustered(Word.of([entry]), {("a", "b"): ("derivative", 0.9)})[0]) == {
+        "b": "a",
+        "e": "a",
+    }  # E is no copy that holds B back
 
 
 def test_a_chain_of_same_joins_over_a_story_that_is_not_there() -> None:
@@ -302,7 +306,7 @@ def test_two_that_are_kept_share_the_cluster_out_by_likeness() -> None:
     assert set(marks) == {B, C}
 
 
-NAMES = "01abcdef"
+NAMES = "01abc"
 name_pairs = st.sampled_from(list(combinations(NAMES, 2)))
 relations = st.tuples(st.sampled_from(["exact", "near", "near", "derivative"]), st.sampled_from([0.5, 0.7, 0.9]))
 said = st.one_of(
@@ -312,7 +316,12 @@ said = st.one_of(
 
 
 @hypothesis_settings(max_examples=300, deadline=None)
-@given(st.dictionaries(name_pairs, relations), st.lists(said, max_size=7), st.sampled_from([3, 1000]), st.randoms(use_true_random=False))
+@given(
+    st.dictionaries(name_pairs, relations, min_size=3),
+    st.lists(said, min_size=1, max_size=6),
+    st.sampled_from([3, 1000]),
+    st.randoms(use_true_random=False),
+)
 def test_the_word_holds_whatever_the_verdicts_and_in_any_order(
     links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], longest: int, shuffled: random.Random
 ) -> None:
@@ -539,6 +548,26 @@ def test_a_run_from_scratch_and_entries_in_any_order_make_the_same_bytes(desk: P
     rerun(desk, entries, prune=True)
     rerun(desk, entries, "pruned")
     assert files(desk / "curated") == files(desk / "pruned")
+
+
+def test_a_bundle_stays_one_when_the_story_between_goes(desk: Path) -> None:
+    id_of = ids(desk / "curated")
+    between, *others = sorted(("dC00-sametopic", "dC01-sametopic", "dC00-independent"), key=lambda name: id_of[name])
+    entries = [same(id_of[between], id_of[name]) for name in others]
+    rerun(desk, entries)
+    assert len({rows(desk / "curated")[name]["cluster_id"] for name in (between, *others)}) == 1
+    file = desk / "raw" / f"{between}.jsonl"
+    content = file.read_bytes()
+    file.unlink()
+    outcome = rerun(desk, entries, prune=True)
+    assert outcome.manifest["overrides"]["unmatched"] == sorted(entry.id for entry in entries)
+    assert len({rows(desk / "curated")[name]["cluster_id"] for name in others}) == 1
+    rerun(desk, entries, "scratch")
+    assert files(desk / "curated") == files(desk / "scratch")
+    file.write_bytes(content)
+    rerun(desk, entries)
+    rerun(desk, entries, "again")
+    assert files(desk / "curated") == files(desk / "again")
 
 
 def test_one_of_each_source_obeys_too(desk: Path) -> None:
