@@ -424,7 +424,7 @@ def _comparison(found: Mapping[str, Any], width: int) -> None:
     for line in _said(verdict):
         _print(Text(line), width)
     for note in found["notes"]:
-        _print(Text(f"note: {note}", style="yellow"), width)
+        _print(Text(f"note: {_plain(note)}", style="yellow"), width)
 
     _title("the two", width)
     header = [("", Text("A", style="bold"), Text("B", style="bold"))] if width >= WIDE else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,5 +127,5 @@ def renewed(entry: Entry, snapshot: Path, notes: Mapping[str, str | None]) -> tu
     stories = tuple(str(row["story_id"]) for row in order)
     if stories == entry.stories:
         raise OverridesError(f"{entry.id} names the records of today already")
-    new = replace(entry, stories=stories, raw=tuple(map(raw_name, order)), **{name: value for name, value in notes.items() if value})
-    return new, rows
+    said = {name: value for name, value in notes.items() if value}
+    return overrides.of_json(entry.to_json() | {"stories": list(stories), "raw": list(map(raw_name, order))} | said), rows

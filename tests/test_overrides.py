@@ -27,6 +27,7 @@ from tasks.boilerplate.story import read_lines, strip_lines
 from tasks.cluster import Member
 from tasks.files import read_table
 from tasks.overrides import Entry, Lines, OverridesError, Word, of_json
+from tasks.overrides import file as overrides_file
 from tasks.verdict import Judgement
 
 A, B, C, D, E = (letter * 32 for letter in "abcde")
@@ -128,10 +129,20 @@ def test_an_entry_goes_and_comments_stay(tmp_path: Path) -> None:
         overrides.remove(path, "2")
 
 
+def test_links_and_line_ends_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    real, path = tmp_path / "repository" / "word.toml", tmp_path / "overrides.toml"
+    real.write_bytes(WRITTEN.replace("\n", "\r\n").encode())
+    path.symlink_to(real)
+    overrides.remove(path, "1")
+    assert path.is_symlink()
+    assert real.read_bytes() == (WRITTEN[: WRITTEN.index("\n[[")] + WRITTEN[WRITTEN.index("\n# about") :]).replace("\n", "\r\n").encode()
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1).filter(str.strip), st.booleans())
 def test_any_text_is_read_as_it_was_written(text: str, boilerplate: bool) -> None:
     entry = of_json({"kind": "line", "text": text, "boilerplate": boilerplate, "why": text})
-    assert overrides._parse(overrides._block(entry)) == [entry]
+    assert overrides_file._parse(overrides_file._block(entry)) == [entry]
 
 
 def test_a_file_that_only_a_person_can_edit_is_left_alone(tmp_path: Path) -> None:
@@ -255,6 +266,10 @@ def test_a_bundle_goes_where_its_likest_member_goes_and_takes_the_others_along()
     assert kept_for(standing) == {"b": "a", "e": "a"}
     assert (standing[B].override, standing[E].override) == (None, entry.id)  # B is a copy of A, E goes with it
     assert kept_for(clustered(Word.of([same(B, E), different(A, E)]), {("a", "b"): ("near", 0.9)})[0]) == {"e": "b"}
+    assert kept_for(clustered(Word.of([entry]), {("a", "b"): ("derivative", 0.9)})[0]) == {
+        "b": "a",
+        "e": "a",
+    }  # E is no copy that holds B back
 
 
 def test_a_chain_of_same_joins_over_a_story_that_is_not_there() -> None:
@@ -291,7 +306,7 @@ def test_two_that_are_kept_share_the_cluster_out_by_likeness() -> None:
     assert set(marks) == {B, C}
 
 
-NAMES = "01abcdef"
+NAMES = "01abc"
 name_pairs = st.sampled_from(list(combinations(NAMES, 2)))
 relations = st.tuples(st.sampled_from(["exact", "near", "near", "derivative"]), st.sampled_from([0.5, 0.7, 0.9]))
 said = st.one_of(
@@ -301,10 +316,21 @@ said = st.one_of(
 
 
 @hypothesis_settings(max_examples=300, deadline=None)
-@given(st.dictionaries(name_pairs, relations), st.lists(said, max_size=7), st.randoms(use_true_random=False))
+@given(
+    st.dictionaries(name_pairs, relations, min_size=3),
+    st.lists(said, min_size=1, max_size=6),
+    st.sampled_from([3, 1000]),
+    st.randoms(use_true_random=False),
+)
 def test_the_word_holds_whatever_the_verdicts_and_in_any_order(
-    links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], shuffled: random.Random
+    links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], longest: int, shuffled: random.Random
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "LONGEST_CHAIN", longest)
+        _it_holds(links, told, shuffled)
+
+
+def _it_holds(links: dict[tuple[str, str], tuple[str, float]], told: list[tuple[str, Any]], shuffled: random.Random) -> None:
     word = Word()
     for kind, names in told:
         entry = of_json({"kind": kind, "stories": [name * 32 for name in names]})
@@ -325,7 +351,7 @@ def test_the_word_holds_whatever_the_verdicts_and_in_any_order(
             assert clusters == set(entry.stories)
     for name, found in standing.items():
         assert found.judgement.relation is not None
-        assert found.override or links.get(tuple(sorted((name[0], found.kept[0])))) is not None  # no pair is joined by nobody
+        assert found.override or (min(name[0], found.kept[0]), max(name[0], found.kept[0])) in links  # no pair is joined by nobody
     mixed = list(links.items())
     shuffled.shuffle(mixed)
     assert clustered(Word.of(shuffled.sample(word.entries, len(word.entries))), dict(mixed), NAMES) == (standing, marks)
@@ -370,6 +396,8 @@ def test_a_line_goes_or_stays_by_an_editor_s_word() -> None:
 def test_lines_that_would_be_lifted_obey_too() -> None:
     left = stripped(line("By Ana Example", False), line("Ferry strike ends", False))
     assert left.text.startswith("Ferry strike ends\n\nBy Ana Example\n\n")
+    assert (left.fields.title, left.fields.byline) == (None, None)
+    assert stripped().fields.byline == "Ana Example"
     taken = stripped(line("By Ana Example", True))
     assert gone(taken)["By Ana Example"] == "override"
     assert taken.fields.byline is None
@@ -520,6 +548,27 @@ def test_a_run_from_scratch_and_entries_in_any_order_make_the_same_bytes(desk: P
     rerun(desk, entries, prune=True)
     rerun(desk, entries, "pruned")
     assert files(desk / "curated") == files(desk / "pruned")
+
+
+def test_a_bundle_stays_one_when_the_story_between_goes(desk: Path) -> None:
+    id_of = ids(desk / "curated")
+    between, *others = sorted(("dC00-independent", "dC01-independent", "dC01-sametopic"), key=lambda name: id_of[name])
+    assert between == "dC00-independent"  # published first too: it stood for the others
+    entries = [same(id_of[between], id_of[name]) for name in others]
+    rerun(desk, entries)
+    assert len({rows(desk / "curated")[name]["cluster_id"] for name in (between, *others)}) == 1
+    file = desk / "raw" / f"{between}.jsonl"
+    content = file.read_bytes()
+    file.unlink()
+    outcome = rerun(desk, entries, prune=True)
+    assert outcome.manifest["overrides"]["unmatched"] == sorted(entry.id for entry in entries)
+    assert len({rows(desk / "curated")[name]["cluster_id"] for name in others}) == 1
+    rerun(desk, entries, "scratch")
+    assert files(desk / "curated") == files(desk / "scratch")
+    file.write_bytes(content)
+    rerun(desk, entries)
+    rerun(desk, entries, "again")
+    assert files(desk / "curated") == files(desk / "again")
 
 
 def test_one_of_each_source_obeys_too(desk: Path) -> None:

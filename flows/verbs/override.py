@@ -183,7 +183,7 @@ def _list(chosen: argparse.Namespace) -> int:
     try:
         path = _file(chosen)
         entries = overrides.read(path) if path.exists() else []
-        overrides.Word.of(entries)
+        overrides.load(settings.Overrides(file=str(path) if entries else None))  # refuses what contradicts itself
         found = word.listed(entries, curated)
     except settings.SettingsError as error:
         return options.say(f"copydesk: {error}", options.USAGE)

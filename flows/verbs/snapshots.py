@@ -57,7 +57,7 @@ def add(verbs: Any) -> None:
         copydesk rollback --reason "the wire feed was cut off"    back to the snapshot before
         copydesk rollback --release                               the next run may publish again
         """,
-        "While a hold is set runs go on, but one whose snapshot has again what the bad one brought (its recipe, its raw files) ends with exit code 1, "
+        "While a hold is set runs go on, but one whose snapshot has again what the bad one brought (its recipe, its overrides, its raw files) ends with exit code 1, "
         "and what it made lies in curated/refused. docs/operations.md tells more. --json gives one object: published (the snapshot that is "
         "now, null if that did not change), hold, released (whether a hold was ended), faults (of a snapshot that is not whole: nothing was changed).",
     )

@@ -416,11 +416,12 @@ def _kept_by_editors(
             kept = nearest(bundle, keepers[anchor], members, known)
             for name in bundle:
                 if name != kept:
-                    found = known[kept][name]
+                    judgement = known[kept][name]
                     steps = {standing[one].judgement.relation for one in (name, kept) if one != anchor}
-                    found = found if found.relation else replace(found, relation="derivative" if "derivative" in steps else "near")
+                    if judgement.relation is None:
+                        judgement = replace(judgement, relation="derivative" if "derivative" in steps else "near")
                     before = standing[name].override if name != anchor else None
-                    left[name] = Standing(kept, found, "override", before or word.kept(kept))
+                    left[name] = Standing(kept, judgement, "override", before or word.kept(kept))
     return left
 
 

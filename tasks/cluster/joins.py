@@ -50,9 +50,18 @@ def join(
         copies: of `policy.copies_of`.
         marks: takes the entries that held a story apart from one it would have joined.
     """
-    like = {name for name in group if name != anchor and _repeats(name, anchor, known, copies, word)}
-    if not any(map(word.concerns, group)):
-        return {name: None for name in group if name in like}
+    judged = known[anchor]
+    like: dict[str, str | None] = {  # copies go together: no rewrite of the anchor is a copy of what is another story
+        name: None
+        for name in group
+        if name != anchor
+        and (relation := judged[name].relation)
+        and not (
+            relation == "derivative" and any(judged[copy].relation is None for copy in copies[name] if word.group(copy) != word.group(name))
+        )
+    }
+    if word.stories.isdisjoint(group):
+        return like
     bundles: dict[str, list[str]] = {}
     for name in group:
         bundles.setdefault(word.group(name), []).append(name)
@@ -60,7 +69,7 @@ def join(
     wishes = [
         (min(_likeness(known[anchor][name], members[name]) for name in names if name in like), bundle)
         for bundle, names in bundles.items()
-        if bundle not in inside and not like.isdisjoint(names)
+        if bundle not in inside and not like.keys().isdisjoint(names)
     ]
     for _, bundle in sorted(wishes):
         clashes = [(entry, other) for other in inside if (entry := word.apart(bundle, other))]
@@ -69,15 +78,6 @@ def join(
         if not clashes:
             inside.append(bundle)
     return {name: _entry(name, anchor, name in like, word) for bundle in inside for name in bundles[bundle] if name != anchor}
-
-
-def _repeats(name: str, anchor: str, known: Links, copies: Mapping[str, set[str]], word: Word) -> bool:
-    """Copies go together: no rewrite of the anchor is a copy of what is another story."""
-    found = known[anchor][name]
-    return found.relation is not None and not (
-        found.relation == "derivative"
-        and any(known[anchor][copy].relation is None for copy in copies[name] if word.group(copy) != word.group(name))
-    )
 
 
 def _entry(name: str, anchor: str, repeats: bool, word: Word) -> str | None:

@@ -2,8 +2,8 @@
 
 A run after a rollback works on the same raw files by the same recipe, so left alone it would publish the bad snapshot again, or one that
 has the same fault and some more stories. Nobody knows what the fault was but who rolled it back. What is known is what the bad
-snapshot brought: the raw files that it had in other bytes than the good one, or had or lacked alone, and its recipe if
-that was another. Whatever has one of these again is held, and whatever has none of them is not.
+snapshot brought: the raw files that it had in other bytes than the good one, or had or lacked alone, and its recipe and its overrides if
+these were others. Whatever has one of these again is held, and whatever has none of them is not.
 """
 
 from __future__ import annotations
