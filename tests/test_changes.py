@@ -18,7 +18,7 @@ from inline import CrashError, inline, run
 from test_incremental import POOL, step, write
 
 from flows import curate as job
-from tasks import feed, files, publish, snapshots
+from tasks import feed, publish, snapshots
 from tasks.schema import CHANGES, DUPLICATES, STORIES
 
 Rows = dict[str, dict[str, Any]]
@@ -315,8 +315,8 @@ def test_what_a_raw_file_gave_that_was_not_read_again_is_compared_by_its_cluster
     row = {"month": "2025-01", "text": "one", "title": None, "copies": 1, "copy_sources": [], "removed": []}
     then, now = snapshot(tmp_path / "then", {"0" * 32: row}, 1), snapshot(tmp_path / "now", {"0" * 32: row | {"copies": 2}}, 1)
     asked: list[str] = []
-    read = files.read_table
-    monkeypatch.setattr(files, "read_table", lambda path, columns, **rest: (asked.extend(columns), read(path, columns, **rest))[1])
+    read = feed._Opened.read
+    monkeypatch.setattr(feed._Opened, "read", lambda opened, columns: (asked.extend(columns), read(opened, columns))[1])
     compared = feed.compare(feed.parts(now, then), tmp_path / "now", tmp_path / "then", ("b",), tmp_path / "found.arrow")
     assert compared.unreadable is None
     assert "text" not in asked
