@@ -36,7 +36,7 @@ _LARGEST = "100M<n<1B"
 def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
     """Write README.md into a snapshot whose tables are there and whose manifest has its counts."""
     knobs = manifest.get("settings", {}).get("publish", {})
-    rows = files.read_table(snapshot / "stories", ["source", "language", "published_at"])
+    rows = files.dataset(files.inside(snapshot / "stories", ".parquet")).to_table(["source", "language", "published_at"])
     by_source, by_language = (_counted(rows[name]) for name in ("source", "language"))
     title, licence = knobs.get("title") or "Curated news stories", knobs.get("license")
     page = [

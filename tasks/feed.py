@@ -213,7 +213,7 @@ def _differ(one: Any, other: Any) -> Mask:
         return found
     if pa.types.is_struct(one.type):
         fields = [_differ(*(pc.struct_field(side, number) for side in (one, other))) for number in range(one.type.num_fields)]
-        return np.logical_or.reduce([one.is_valid().to_numpy(False) != other.is_valid().to_numpy(False), *fields])
+        return np.asarray(np.logical_or.reduce([one.is_valid().to_numpy(False) != other.is_valid().to_numpy(False), *fields]))
     null = one.is_null().to_numpy(False) != other.is_null().to_numpy(False)
     return np.asarray(null | pc.fill_null(pc.not_equal(one, other), False).to_numpy(False))
 

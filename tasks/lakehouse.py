@@ -76,7 +76,7 @@ def _follow(snapshot: Path, manifest: Mapping[str, Any], place: Path) -> int | N
         return None
     _bring(snapshot, place, {name: wanted[name]["bytes"] for name in added})
     now = time.time_ns() // 1_000_000
-    actions = [
+    actions: list[AddAction | RemoveAction] = [
         *(AddAction(name, wanted[name]["bytes"], {}, now, True, json.dumps({"numRecords": wanted[name]["rows"]})) for name in added),
         *(RemoveAction(name, True, now) for name in gone),
     ]

@@ -312,11 +312,16 @@ def test_whatever_the_files_the_rows_that_differ_are_found(one: Any, two: Any, r
 def test_what_a_raw_file_gave_that_was_not_read_again_is_compared_by_its_cluster_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = {"month": "2025-01", "text": "one", "title": None, "copies": 1, "copy_sources": [], "removed": []}
+    row: dict[str, Any] = {"month": "2025-01", "text": "one", "title": None, "copies": 1, "copy_sources": [], "removed": []}
     then, now = snapshot(tmp_path / "then", {"0" * 32: row}, 1), snapshot(tmp_path / "now", {"0" * 32: row | {"copies": 2}}, 1)
     asked: list[str] = []
     read = feed._Opened.read
-    monkeypatch.setattr(feed._Opened, "read", lambda opened, columns: (asked.extend(columns), read(opened, columns))[1])
+
+    def noted(opened: feed._Opened, columns: Any) -> pa.Table:
+        asked.extend(columns)
+        return read(opened, columns)
+
+    monkeypatch.setattr(feed._Opened, "read", noted)
     compared = feed.compare(feed.parts(now, then), tmp_path / "now", tmp_path / "then", ("b",), tmp_path / "found.arrow")
     assert compared.unreadable is None
     assert "text" not in asked
@@ -327,3 +332,35 @@ def test_rows_without_a_past_have_none() -> None:
     nothing = pa.Table.from_pylist([], feed._FOUND)
     replaced, was = feed._followed(nothing, nothing, *[DUPLICATES.empty_table().select(feed._TOLD.names)] * 2)
     assert (len(replaced), len(was)) == (0, 0)
+
+
+def test_verify_looks_at_the_changes_too(folder: Folder) -> None:
+    folder.write("a.jsonl", FIRST, OTHER)
+    folder.run()
+    latest = snapshots.latest(folder.curated)
+    assert latest
+    (file,) = (latest / "changes").iterdir()
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(whole[:-9] + b"x" + whole[-8:])
+    assert [(fault.kind, fault.place) for fault in snapshots.verify(latest)] == [("hash", f"changes/{file.name}")]
+    file.unlink()
+    (latest / "changes" / "more.parquet").write_bytes(whole)
+    assert {(fault.kind, fault.place) for fault in snapshots.verify(latest)} == {
+        ("missing", f"changes/{file.name}"),
+        ("extra", "changes/more.parquet"),
+    }
+
+
+def test_what_a_hold_compares_does_not_depend_on_the_parent(folder: Folder, tmp_path: Path) -> None:
+    folder.write("a.jsonl", FIRST)
+    folder.run()
+    folder.write("b.jsonl", OTHER)
+    folder.run()
+    with inline():
+        scratch = run(folder.raw, tmp_path / "scratch")
+    latest = snapshots.latest(folder.curated)
+    assert latest
+    one, two = (snapshots.read_manifest(path) for path in (latest, scratch.snapshot))
+    assert one["changes"]["added"] < two["changes"]["added"]
+    assert snapshots.content(one["files"]) == snapshots.content(two["files"])
