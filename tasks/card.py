@@ -131,7 +131,7 @@ def _columns() -> Iterator[str]:
 def _making(manifest: Mapping[str, Any]) -> Iterator[str]:
     spelled, counts = manifest["recipe"]["spelled"], manifest["counts"]
     yield "## How it was made\n"
-    yield f"By copydesk {manifest['copydesk']}, snapshot `{manifest['snapshot']}`, recipe `{manifest['recipe']['hash']}`. The same raw records and the same recipe "
+    yield f"By copydesk {manifest['copydesk']}, snapshot `{manifest['snapshot']}`, recipe `{manifest['recipe']['hash']}`. The same raw records and the same recipe"
     yield "(settings, rules, models, versions) give the same files, byte for byte; `manifest.json` spells it out.\n"
     yield "| | records |\n|---|--:|"
     yield f"| read | {counts['records']:,} |"
