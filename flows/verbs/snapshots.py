@@ -48,7 +48,9 @@ def add(verbs: Any) -> None:
     options.wait(rollback)
 
     path = options.verb(verbs, "path", _path, "print the folder of the published snapshot, for readers that must not change horses")
-    path.add_argument("table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs", "changes"], help="or of one table")
+    path.add_argument(
+        "table", nargs="?", choices=["stories", "duplicates", "quarantine", "decisions", "inputs", "changes"], help="or of one table"
+    )
     options.curated(path)
 
 
