@@ -138,6 +138,30 @@ class _Opened:
             )
         return pa.concat_tables(tables)
 
+    def values(self, name: str, rows: npt.NDArray[np.int64]) -> tuple[pa.Array[Any], npt.NDArray[np.int64]]:
+        """A column of the row groups that hold some rows, in one piece, and where these stand in it.
+
+        Rows are sorted by source, so those of one raw file mostly lie together.
+        """
+        groups = [(file, number) for file in self.files for number in range(file.num_row_groups)]
+        sizes = np.array([file.metadata.row_group(number).num_rows for file, number in groups])
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        group = np.searchsorted(starts, rows, side="right") - 1
+        wanted = np.unique(group)
+        first = np.zeros(len(sizes), np.int64)
+        first[wanted] = np.concatenate([[0], np.cumsum(sizes[wanted])[:-1]])
+        kind = STORIES.field(name).type
+        chunks = [pa.chunked_array([], kind)]
+        for file in self.files:
+            mine = [groups[number][1] for number in wanted.tolist() if groups[number][0] is file]
+            if name in file.schema_arrow.names:
+                chunks.append(file.read_row_groups(mine, [name], use_threads=False)[name])
+            else:
+                chunks.append(pa.chunked_array([pa.nulls(sum(file.metadata.row_group(number).num_rows for number in mine), kind)]))
+        # more than 2 GB of text are no error
+        whole = pa.chunked_array([chunk for column in chunks for chunk in column.chunks], kind)
+        return (whole.cast(pa.large_string()) if kind == pa.string() else whole).combine_chunks(), rows - starts[group] + first[group]
+
     def of_rows(self) -> pa.Array[Any]:
         """For each row its file."""
         counts = [file.metadata.num_rows for file in self.files]
@@ -167,9 +191,9 @@ def _compared(new_files: _Opened, old_files: _Opened, anew: Any) -> Iterator[pa.
         some = np.flatnonzero(everything if name not in OF_THE_CLUSTER else np.ones(len(new), np.bool_))
         found = np.zeros(len(new), np.bool_)
         if len(some):
-            before, after = (_whole(side.read([name])[name]) for side in (old_files, new_files))
-            for mine in np.split(some, range(COMPARED, len(some), COMPARED)):
-                found[mine] = _differ(*(side.take(pa.array(rows[mine])) for side, rows in ((before, old), (after, new))))
+            (before, was), (after, now_is) = (side.values(name, rows[some]) for side, rows in ((old_files, old), (new_files, new)))
+            for mine in np.split(np.arange(len(some)), range(COMPARED, len(some), COMPARED)):
+                found[some[mine]] = _differ(before.take(pa.array(was[mine])), after.take(pa.array(now_is[mine])))
         differs[name] = found
     matrix = np.stack(list(differs.values()), axis=1) if len(new) else np.zeros((0, len(differs)), np.bool_)
     other = matrix.any(axis=1)
@@ -193,11 +217,6 @@ def _rows(identity: pa.Table, change: str, place: Any, lists: Any = None) -> pa.
     }
     columns |= {name: identity[name] if name in identity.column_names else pa.nulls(count, pa.string()) for name in _IDENTITY}
     return pa.table([columns[name] for name in _FOUND.names], schema=_FOUND)
-
-
-def _whole(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
-    """A column in one piece; more than 2 GB of text are no error."""
-    return (column.cast(pa.large_string()) if column.type == pa.string() else column).combine_chunks()
 
 
 def _differ(one: Any, other: Any) -> Mask:
