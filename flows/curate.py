@@ -52,6 +52,7 @@ PROPOSED_AT_LEAST = 4_000  # stories whose keys are worth a range of their own
 JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold
 COMPARED_AT_MOST = 8_000_000  # the same where most were proposed by the last run too
 WRITTEN_AT_ONCE = 40_000  # records that a task holds with their texts: some 300 MB
+COMPARED_AT_LEAST = 20_000  # rows of stories that are worth a task when they are compared with the parent's
 TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all stories are matched anew: the faster way
 
 
@@ -448,7 +449,7 @@ def _changes(draft: Path, entries: Sequence[dict[str, Any]], before: Before, rea
     """What is new since the parent, as the manifest tells it; `read`: the raw files that were read, None where that does not tell what is as it was."""
     then = before.manifest.get("files", [])
     parts = feed.parts(entries, then)
-    share = max(1, -(-sum(part.rows for part in parts) // job.runner.slots))
+    share = max(COMPARED_AT_LEAST, -(-sum(part.rows for part in parts) // job.runner.slots))
     folder = job.folder("changes")
     calls = [
         (batch, draft, before.snapshot, read, folder / f"{number:05d}.arrow") for number, batch in enumerate(feed.batches(parts, share))

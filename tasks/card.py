@@ -36,7 +36,7 @@ _LARGEST = "100M<n<1B"
 def write(snapshot: Path, manifest: Mapping[str, Any]) -> Path:
     """Write README.md into a snapshot whose tables are there and whose manifest has its counts."""
     knobs = manifest.get("settings", {}).get("publish", {})
-    rows = files.read_table(snapshot / "stories", ["source", "language", "published_at"])
+    rows = files.dataset(files.inside(snapshot / "stories", ".parquet")).to_table(["source", "language", "published_at"])
     by_source, by_language = (_counted(rows[name]) for name in ("source", "language"))
     title, licence = knobs.get("title") or "Curated news stories", knobs.get("license")
     page = [
@@ -131,7 +131,7 @@ def _columns() -> Iterator[str]:
 def _making(manifest: Mapping[str, Any]) -> Iterator[str]:
     spelled, counts = manifest["recipe"]["spelled"], manifest["counts"]
     yield "## How it was made\n"
-    yield f"By copydesk {manifest['copydesk']}, snapshot `{manifest['snapshot']}`, recipe `{manifest['recipe']['hash']}`. The same raw records and the same recipe "
+    yield f"By copydesk {manifest['copydesk']}, snapshot `{manifest['snapshot']}`, recipe `{manifest['recipe']['hash']}`. The same raw records and the same recipe"
     yield "(settings, rules, models, versions) give the same files, byte for byte; `manifest.json` spells it out.\n"
     yield "| | records |\n|---|--:|"
     yield f"| read | {counts['records']:,} |"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tasks import files
 from tasks.schema import CHANGES, STORIES, conform
@@ -29,6 +31,7 @@ KINDS = ("added", "changed", "removed", "rekeyed")
 Mask = npt.NDArray[np.bool_]
 OF_THE_CLUSTER = ("cluster_id", "same_story", "copies", "copy_sources")
 """All columns of stories that can be others although recipe and raw file are the same."""
+COMPARED = 4_096  # rows compared at a time
 _IDENTITY = ("story_id", "raw_id", "raw_uri")
 _FOUND = pa.schema(
     [
@@ -106,23 +109,78 @@ def compare(batch: Sequence[Part], snapshot: Path, parent: Path | None, read: Co
     anew = None if read is None else pa.array(sorted(read), pa.string())
     tables = [_FOUND.empty_table()]
     for part in batch:
-        now = _read(snapshot, part.now, _IDENTITY if parent else _IDENTITY[:1])
-        try:
-            tables += _compared(part, now, snapshot, parent, anew) if parent else [_rows(now, "added", _files(snapshot, part.now))]
-        except OSError as error:
-            return Compared(out, str(error))
+        with _opened(snapshot, part.now) as now:
+            try:
+                with _opened(parent, part.then) if parent else nullcontext() as then:
+                    tables += _compared(now, then, anew) if then else [_rows(now.read(_IDENTITY[:1]), "added", now.of_rows())]
+            except OSError as error:
+                return Compared(out, str(error))
     files.write_arrow(pa.concat_tables(tables).combine_chunks().to_batches(), _FOUND, out)
     return Compared(out)
 
 
-def _compared(part: Part, now: pa.Table, snapshot: Path, parent: Path, anew: Any) -> Iterator[pa.Table]:
-    then = _read(parent, part.then, _IDENTITY)
+@dataclass(frozen=True)
+class _Opened:
+    """Some files of stories, open."""
+
+    paths: tuple[str, ...]
+    files: tuple[pq.ParquetFile, ...]
+
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of all rows; null where an older version had no such column."""
+        wanted = pa.schema([STORIES.field(name).with_nullable(nullable=True) for name in names])
+        tables = [wanted.empty_table()]
+        for file in self.files:
+            there = [name for name in names if name in file.schema_arrow.names]
+            table = file.read(there, use_threads=False)
+            tables.append(
+                pa.table([table[name] if name in there else pa.nulls(len(table), wanted.field(name).type) for name in names], wanted)
+            )
+        return pa.concat_tables(tables)
+
+    def values(self, name: str, rows: npt.NDArray[np.int64]) -> tuple[pa.Array[Any], npt.NDArray[np.int64]]:
+        """A column of the row groups that hold some rows, in one piece, and where these stand in it.
+
+        Rows are sorted by source, so those of one raw file mostly lie together.
+        """
+        groups = [(file, number) for file in self.files for number in range(file.num_row_groups)]
+        sizes = np.array([file.metadata.row_group(number).num_rows for file, number in groups])
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        group = np.searchsorted(starts, rows, side="right") - 1
+        wanted = np.unique(group)
+        first = np.zeros(len(sizes), np.int64)
+        first[wanted] = np.concatenate([[0], np.cumsum(sizes[wanted])[:-1]])
+        kind = STORIES.field(name).type
+        chunks = [pa.chunked_array([], kind)]
+        for file in self.files:
+            mine = [groups[number][1] for number in wanted.tolist() if groups[number][0] is file]
+            if name in file.schema_arrow.names:
+                chunks.append(file.read_row_groups(mine, [name], use_threads=False)[name])
+            else:
+                chunks.append(pa.chunked_array([pa.nulls(sum(file.metadata.row_group(number).num_rows for number in mine), kind)]))
+        # more than 2 GB of text are no error
+        whole = pa.chunked_array([chunk for column in chunks for chunk in column.chunks], kind)
+        return (whole.cast(pa.large_string()) if kind == pa.string() else whole).combine_chunks(), rows - starts[group] + first[group]
+
+    def of_rows(self) -> pa.Array[Any]:
+        """For each row its file."""
+        counts = [file.metadata.num_rows for file in self.files]
+        return pa.array(self.paths, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+
+
+@contextmanager
+def _opened(snapshot: Path, paths: Sequence[str]) -> Iterator[_Opened]:
+    with ExitStack() as stack:
+        yield _Opened(tuple(paths), tuple(stack.enter_context(files.parquet(snapshot / path)) for path in paths))
+
+
+def _compared(new_files: _Opened, old_files: _Opened, anew: Any) -> Iterator[pa.Table]:
+    now, then, place = new_files.read(_IDENTITY), old_files.read(_IDENTITY), new_files.of_rows()
     at = pc.index_in(now["story_id"], value_set=then["story_id"].combine_chunks())
     stays = np.asarray(at.is_valid().to_numpy())
     gone = np.ones(len(then), np.bool_)
     old, new = at.drop_null().to_numpy(), np.flatnonzero(stays)
     gone[old] = False
-    place = _files(snapshot, part.now)
     yield _rows(now.filter(pa.array(~stays)), "added", place.filter(pa.array(~stays)))
     yield _rows(then.filter(pa.array(gone)), "removed", None)
     everything = np.ones(len(new), np.bool_)
@@ -133,8 +191,9 @@ def _compared(part: Part, now: pa.Table, snapshot: Path, parent: Path, anew: Any
         some = np.flatnonzero(everything if name not in OF_THE_CLUSTER else np.ones(len(new), np.bool_))
         found = np.zeros(len(new), np.bool_)
         if len(some):
-            before, after = (_read(home, paths, [name])[name] for home, paths in ((parent, part.then), (snapshot, part.now)))
-            found[some] = _differ(_taken(before, old[some]), _taken(after, new[some]))
+            (before, was), (after, now_is) = (side.values(name, rows[some]) for side, rows in ((old_files, old), (new_files, new)))
+            for mine in np.split(np.arange(len(some)), range(COMPARED, len(some), COMPARED)):
+                found[some[mine]] = _differ(before.take(pa.array(was[mine])), after.take(pa.array(now_is[mine])))
         differs[name] = found
     matrix = np.stack(list(differs.values()), axis=1) if len(new) else np.zeros((0, len(differs)), np.bool_)
     other = matrix.any(axis=1)
@@ -160,27 +219,6 @@ def _rows(identity: pa.Table, change: str, place: Any, lists: Any = None) -> pa.
     return pa.table([columns[name] for name in _FOUND.names], schema=_FOUND)
 
 
-def _read(snapshot: Path, paths: Sequence[str], names: Sequence[str]) -> pa.Table:
-    """Some columns of some files; null where an older version had no such column."""
-    wanted = pa.schema([STORIES.field(name).with_nullable(nullable=True) for name in names])
-    return pa.concat_tables([wanted.empty_table(), *(files.read_table(snapshot / path, names, schema=wanted) for path in paths)])
-
-
-def _files(snapshot: Path, paths: Sequence[str]) -> pa.Array[Any]:
-    """For each row of some files the file."""
-    counts = []
-    for path in paths:
-        with files.parquet(snapshot / path) as file:
-            counts.append(file.metadata.num_rows)
-    return pa.array(paths, pa.string()).take(pa.array(np.repeat(np.arange(len(paths)), counts)))
-
-
-def _taken(column: pa.ChunkedArray[Any], rows: npt.NDArray[np.int64]) -> pa.Array[Any]:
-    if column.type == pa.string():  # more than 2 GB of it are no error
-        column = column.cast(pa.large_string())
-    return (column if len(rows) == len(column) and bool((np.diff(rows) == 1).all()) else column.take(pa.array(rows))).combine_chunks()
-
-
 def _differ(one: Any, other: Any) -> Mask:
     """Where two arrays of one type and length differ, value by value, null being a value."""
     if pa.types.is_list(one.type):
@@ -194,7 +232,7 @@ def _differ(one: Any, other: Any) -> Mask:
         return found
     if pa.types.is_struct(one.type):
         fields = [_differ(*(pc.struct_field(side, number) for side in (one, other))) for number in range(one.type.num_fields)]
-        return np.logical_or.reduce([one.is_valid().to_numpy(False) != other.is_valid().to_numpy(False), *fields])
+        return np.asarray(np.logical_or.reduce([one.is_valid().to_numpy(False) != other.is_valid().to_numpy(False), *fields]))
     null = one.is_null().to_numpy(False) != other.is_null().to_numpy(False)
     return np.asarray(null | pc.fill_null(pc.not_equal(one, other), False).to_numpy(False))
 

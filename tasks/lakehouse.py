@@ -52,8 +52,12 @@ def follow(snapshot: Path, manifest: Mapping[str, Any], table: str) -> int | Non
     try:
         return _follow(snapshot, manifest, files.located(table))
     except (OSError, DeltaError, pa.ArrowException, ValueError) as error:
-        why = f"the Delta table does not hold {snapshot.name} yet ({error}); that snapshot is published and whole, and the next run tries again"
+        why = f"the Delta table does not hold {snapshot.name} yet ({_first_line(error)}); that snapshot is published and whole, and the next run tries again"
         raise OSError(errno.EIO, why, table) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or error.__class__.__name__).splitlines()[0]
 
 
 def _follow(snapshot: Path, manifest: Mapping[str, Any], place: Path) -> int | None:
@@ -76,7 +80,7 @@ def _follow(snapshot: Path, manifest: Mapping[str, Any], place: Path) -> int | N
         return None
     _bring(snapshot, place, {name: wanted[name]["bytes"] for name in added})
     now = time.time_ns() // 1_000_000
-    actions = [
+    actions: list[AddAction | RemoveAction] = [
         *(AddAction(name, wanted[name]["bytes"], {}, now, True, json.dumps({"numRecords": wanted[name]["rows"]})) for name in added),
         *(RemoveAction(name, True, now) for name in gone),
     ]

@@ -171,3 +171,12 @@ def test_the_log_is_json_that_any_reader_of_delta_understands(news: News) -> Non
     assert sum(json.loads(add["stats"])["numRecords"] for add in added) == len(pq.read_table(news.latest / "stories"))
     protocol = next(action["protocol"] for action in actions if "protocol" in action)
     assert protocol["minReaderVersion"] == 1
+
+
+def test_a_table_in_an_object_store(news: News, s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    place = f"s3://news/{news.home.name}/delta"
+    for number, stories in enumerate(([0, 9], [9]), 1):
+        news.run(*stories)
+        assert lakehouse.follow(news.latest, snapshots.read_manifest(news.latest), place) == number
+    assert deltalake.DeltaTable(place).to_pyarrow_table().num_rows == len(pq.read_table(news.latest / "stories"))
