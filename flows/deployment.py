@@ -147,6 +147,7 @@ def serve(name: str, when: Any, parameters: Mapping[str, Any]) -> None:
             parameters=dict(parameters),
             concurrency_limit=one,
             tags=["copydesk"],
+            description="Raw news text to a curated Parquet dataset: what is new in `raw` becomes a new snapshot in `curated`, or nothing does.",
             entrypoint_type=EntrypointType.MODULE_PATH,  # the same however copydesk was installed, and wherever it is started
         )
     )
