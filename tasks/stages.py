@@ -80,6 +80,8 @@ def each(
     """
     coat = _in_pool.with_options(name=stage, retries=2 if storage else 0, retry_delay_seconds=[1, 5])
     calls = list(calls)
+    if calls:
+        log.info("%s begins", stage, extra={"stage": stage, "done": 0, "total": len(calls)})
     futures: dict[PrefectFuture[Any], int] = {}
     for number, call in enumerate(calls, 1):
         named = coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}")
