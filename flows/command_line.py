@@ -43,7 +43,8 @@ def parser() -> argparse.ArgumentParser:
             copydesk serve                   every hour from now on
             """,
             f"`copydesk VERB --help` has examples of each. {options.CODES} Colours are for terminals alone, and NO_COLOR ends them.",
-        ).replace("examples:", "what to do first:", 1),
+            "what to do first:",
+        ),
         formatter_class=options.Layout,
     )
     made.set_defaults(whole=made)

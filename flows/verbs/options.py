@@ -45,10 +45,10 @@ def verb(verbs: Any, name: str, function: Any, text: str, examples: str = "", mo
     return parser
 
 
-def epilog(examples: str, more: str = "") -> str | None:
+def epilog(examples: str, more: str = "", title: str = "examples:") -> str | None:
     """Examples, and what else there is to know, as the foot of a help text."""
     lines = [f"  {line.strip()}" for line in examples.strip().splitlines()]
-    shown = ["\n".join(["examples:", *lines])] if lines else []
+    shown = ["\n".join([title, *lines])] if lines else []
     return PARAGRAPH.join([*shown, *([more] if more else [])]) or None
 
 
