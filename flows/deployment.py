@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-HEARTBEAT_SECONDS = 60
+HEARTBEAT_SECONDS = 180  # Prefect's own default, so that no deployment has to set it
 MISSED = 3  # heartbeats in a row, after which a run counts as dead
-ENVIRONMENT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), "DO_NOT_TRACK": "1"}
+ENVIRONMENT = {"DO_NOT_TRACK": "1"}
 """What every scheduled run has in its environment, unless somebody said otherwise."""
 DEAD_RUNS = "copydesk: a run without heartbeats is Crashed"
 FINAL = ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")

@@ -129,6 +129,12 @@ def test_the_automation_in_the_examples_is_the_one_that_serve_makes() -> None:
     }
 
 
+def test_heartbeats_are_as_frequent_as_the_automation_expects() -> None:
+    from prefect.settings.models.flows import FlowsSettings
+
+    assert FlowsSettings.model_fields["heartbeat_frequency"].default == deployment.HEARTBEAT_SECONDS
+
+
 def test_the_environment_in_the_examples_is_the_one_that_serve_sets() -> None:
     import yaml
     from conftest import ROOT
