@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
-CODES = (
-    "Exit codes: 0 done, 1 the data was refused or held (nothing is published), 2 wrong usage or settings, 3 failed (storage, a bug), "
-    "4 another run holds the folder."
-)
+EXIT_CODES = {
+    DONE: "done; also: there was nothing new",
+    REFUSED: "the data was refused by the gate, or held after a rollback: nothing is published, the rejected snapshot lies in `curated/refused/`",
+    USAGE: "wrong usage or settings",
+    FAILED: "failed: storage, a bug, a snapshot that is not whole",
+    BUSY: "another run holds the folder",
+}
+CODES = f"Exit codes: {'; '.join(f'{code} {words}' for code, words in EXIT_CODES.items())}."
 
 
 class Layout(argparse.HelpFormatter):
