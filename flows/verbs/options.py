@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ EXIT_CODES = {
     FAILED: "failed: storage, a bug, a snapshot that is not whole",
     BUSY: "another run holds the folder",
 }
-CODES = f"Exit codes: {'; '.join(f'{code} {words}' for code, words in EXIT_CODES.items())}."
+CODES = "\n".join(
+    ["exit codes:", *(textwrap.fill(f"  {code}  {words}", 78, subsequent_indent=" " * 5) for code, words in EXIT_CODES.items())]
+)
+"""The same for the foot of a help text."""
 
 
 class Layout(argparse.HelpFormatter):
