@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -55,10 +55,18 @@ class Server:
         }
 
     def ask(self, path: str, **body: Any) -> Any:
-        """What the API answers to a POST."""
+        """What the API answers to a POST; as Prefect's own client it asks again when the database is busy (503)."""
         request = Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - our own address
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
-            return json.load(answer)
+        for patience in range(20, -1, -1):
+            try:
+                with urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
+                    return json.load(answer)
+            except HTTPError as error:
+                if error.code != 503 or not patience:
+                    raise
+                error.close()
+            time.sleep(0.5)
+        raise AssertionError
 
     def runs(self, *states: str) -> list[dict[str, Any]]:
         where = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
@@ -227,7 +235,7 @@ def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen_and_
         assert (deployment["schedules"][0]["schedule"]["cron"], deployment["schedules"][0]["active"]) == ("0 * * * *", True)
 
         def run() -> dict[str, Any]:
-            begun = server.ask(f"/deployments/{deployment['id']}/create_flow_run")
+            begun = server.ask(f"/deployments/{deployment['id']}/create_flow_run", idempotency_key=os.urandom(8).hex())
             over = until(lambda: [one for one in server.runs("COMPLETED", "FAILED", "CRASHED") if one["id"] == begun["id"]], log)
             return dict(over[0])
 
