@@ -42,8 +42,9 @@ def parser() -> argparse.ArgumentParser:
             copydesk doctor                  is this machine fit for it?
             copydesk serve                   every hour from now on
             """,
-            f"`copydesk VERB --help` has examples of each. {options.CODES} Colours are for terminals alone, and NO_COLOR ends them.",
-        ).replace("examples:", "what to do first:", 1),
+            f"{options.CODES}\n\n`copydesk VERB --help` has examples of each. Colours are for terminals alone, and NO_COLOR ends them.",
+            "what to do first:",
+        ),
         formatter_class=options.Layout,
     )
     made.set_defaults(whole=made)

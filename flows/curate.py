@@ -139,7 +139,8 @@ def curate(
         MovedError: another run has published since this one began.
         NotPublishedError: refused or held, in a run that Prefect records (without it, that is an outcome): there it is a failure.
     """
-    return watch.ended(raw, curated, lambda: _curate(raw, curated, settings_file, overrides, full, prune, accept, runner, wait))
+    ended: Outcome = watch.ended(raw, curated, lambda: _curate(raw, curated, settings_file, overrides, full, prune, accept, runner, wait))
+    return ended
 
 
 def _curate(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-HEARTBEAT_SECONDS = 60
+HEARTBEAT_SECONDS = 180  # Prefect's own default, so that no deployment has to set it
 MISSED = 3  # heartbeats in a row, after which a run counts as dead
-ENVIRONMENT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), "DO_NOT_TRACK": "1"}
+ENVIRONMENT = {"DO_NOT_TRACK": "1"}
 """What every scheduled run has in its environment, unless somebody said otherwise."""
 DEAD_RUNS = "copydesk: a run without heartbeats is Crashed"
 FINAL = ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")
@@ -38,7 +38,7 @@ def reach() -> str:
     from prefect import get_client
     from prefect.settings import PREFECT_API_URL
 
-    url = PREFECT_API_URL.value()
+    url: str | None = PREFECT_API_URL.value()
     start = "start one with `prefect server start` and set PREFECT_API_URL, e.g. to http://127.0.0.1:4200/api"
     if not url:
         raise UnreachableError(f"serve needs a Prefect server, which keeps the schedule; {start}")
@@ -111,7 +111,7 @@ def watch_for_dead_runs() -> None:
     from prefect.automations import Automation
 
     try:
-        Automation.read(name=DEAD_RUNS)
+        _ = Automation.read(name=DEAD_RUNS)  # outside of a loop it waits for it
     except ValueError:  # there is none
         dead_runs().create()
 
@@ -122,8 +122,9 @@ def serve(name: str, when: Any, parameters: Mapping[str, Any]) -> None:
     import signal
 
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-    from prefect.flows import EntrypointType
+    from prefect.deployments.runner import RunnerDeployment
     from prefect.runner import Runner
+    from prefect.types.entrypoint import EntrypointType
 
     from flows.curate import curate
 
@@ -140,15 +141,18 @@ def serve(name: str, when: Any, parameters: Mapping[str, Any]) -> None:
     # cancel it it must be offered, so the process takes two
     one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     service = Service(name=name, pause_on_shutdown=True, limit=2)
-    service.add_deployment(
+    deployment = cast(
+        "RunnerDeployment",  # outside of a loop it waits for it
         curate.to_deployment(
             name=name,
             schedule=when,
             parameters=dict(parameters),
             concurrency_limit=one,
             tags=["copydesk"],
+            description="Raw news text to a curated Parquet dataset: what is new in `raw` becomes a new snapshot in `curated`, or nothing does.",
             entrypoint_type=EntrypointType.MODULE_PATH,  # the same however copydesk was installed, and wherever it is started
-        )
+        ),
     )
+    service.add_deployment(deployment)
     signal.signal(signal.SIGINT, service.handle_sigterm)
     asyncio.run(service.start())

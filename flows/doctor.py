@@ -126,14 +126,16 @@ def _models() -> Iterator[Check]:
 
 
 def _cache() -> Iterator[Check]:
-    from tasks.kernels import compiled
+    import numba
+
+    import tasks.kernels.compiled  # noqa: F401 - it tells numba where
     from tasks.settings import cache_folder
 
     for name, folder, cost in (
         ("cache", cache_folder(), "set COPYDESK_CACHE to a folder that can be written; each run takes some seconds longer without"),
         (
             "kernels",
-            Path(compiled.numba.config.CACHE_DIR),
+            Path(numba.config.CACHE_DIR),  # type: ignore[attr-defined]  # made at import
             "set NUMBA_CACHE_DIR to a folder that can be written; each run compiles for a minute without",
         ),
     ):

@@ -83,6 +83,8 @@ class _Json(logging.Handler):
         self._run = ""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "done", None) == 0:  # that a stage begins, which the bars show
+            return
         self._run = getattr(record, "run", self._run)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         told = {"time": at, "level": record.levelname.lower(), "run": self._run, "message": record.getMessage()}
@@ -103,9 +105,10 @@ class _Bars(logging.Handler):
         if stage is None:
             self._shown.console.print(escape(record.getMessage()))
             return
+        done, total = getattr(record, "done", 0), getattr(record, "total", None)
         if stage not in self._bars:
-            self._bars[stage] = self._shown.add_task(stage)
-        self._shown.update(self._bars[stage], completed=getattr(record, "done", 0), total=getattr(record, "total", None))
+            self._bars[stage] = self._shown.add_task(stage, completed=done, total=total)
+        self._shown.update(self._bars[stage], completed=done, total=total)
 
 
 def check(name: str, state: str, says: str, do: str) -> None:

@@ -113,7 +113,7 @@ def ended(raw: str, curated: str, run: Callable[[], Outcome]) -> Any:
             outcome = run()
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the state, and is raised from there
             if seen and not _expected(error):
-                log.exception("failed, where it has no name")
+                log.exception("the run failed; where:")
             return Failed(message=_sentence(_failure(error, curated)), data=error)
         if seen and outcome.end != "nothing new":
             _show(outcome, raw, curated)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from prefect import task
@@ -52,7 +52,7 @@ class _Progress:
             if self._id.int:
                 update_progress_artifact(self._id, share, words)
             elif done < self._total:
-                self._id = create_progress_artifact(share, description=words)
+                self._id = cast("UUID", create_progress_artifact(share, description=words))  # outside of a loop it waits for it
         except Exception as error:  # noqa: BLE001 - whatever it is, the work goes on
             self._next, self._id = float("inf"), UUID(int=0)
             log.warning("progress of %s is told no more: %s", self._stage, error)
@@ -80,6 +80,8 @@ def each(
     """
     coat = _in_pool.with_options(name=stage, retries=2 if storage else 0, retry_delay_seconds=[1, 5])
     calls = list(calls)
+    if calls:
+        log.info("%s begins", stage, extra={"stage": stage, "done": 0, "total": len(calls)})
     futures: dict[PrefectFuture[Any], int] = {}
     for number, call in enumerate(calls, 1):
         named = coat.with_options(task_run_name=f"{stage} {number} of {len(calls)}")

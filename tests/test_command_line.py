@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import os
 import re
 import shlex
@@ -31,7 +32,7 @@ def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
     for verb in verbs():
         assert f"\n    {verb}" in done.stdout
     assert "what to do first:\n  copydesk init news" in done.stdout
-    assert "Exit codes: 0 done" in done.stdout
+    assert "exit codes:\n  0  done" in done.stdout
     heavy = "import sys, flows.command_line; print([m for m in ('prefect', 'pyarrow', 'pydantic', 'rich', 'numpy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
@@ -125,6 +126,43 @@ def _ids(cell: str) -> list[str]:
     if "line" in cell:
         return ["newsferry-2025-10-29#3" if "4th" in cell else "newsferry-2025-10-30"]
     return quoted[1:] or [Path(quoted[0]).stem]
+
+
+def test_a_terminal_has_colours_unless_it_wants_none_and_a_pipe_never() -> None:
+    code = "from flows import terminal; terminal.check('disk', 'fail', 'full', 'make room'); terminal.err.print('[red]gone[/red]')"
+
+    def shown(**environment: str) -> str:
+        known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")} | {"TERM": "xterm-256color"}
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=known | environment, capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    assert "\x1b" not in shown()
+    assert "\x1b[31m" in shown(FORCE_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", shown(FORCE_COLOR="1", NO_COLOR="1"))
+
+
+def test_a_bar_has_its_stage_s_length_from_the_start_and_a_log_one_line_a_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from flows import terminal
+
+    def work() -> str:
+        with io.StringIO() as out, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(terminal, "err", Console(file=out, force_terminal=tty, width=80, highlight=False, soft_wrap=True))
+            with terminal.progress():
+                for done in range(8):
+                    logging.getLogger("copydesk").info("work %d of 7", done, extra={"stage": "work", "done": done, "total": 7})
+            return out.getvalue()
+
+    tty = False
+    assert work() == "work 7 of 7\n"
+    tty = True
+    assert "0/7" in work()
+    assert "/100" not in work()
+    with terminal.progress(as_json=True):
+        for done in range(3):
+            logging.getLogger("copydesk").info("x", extra={"stage": "work", "done": done, "total": 2})
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_a_second_run_says_that_nothing_is_new(tmp_path: Path) -> None:

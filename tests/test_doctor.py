@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,7 +125,7 @@ def test_little_disk_no_links_and_a_folder_that_cannot_be_written(monkeypatch: p
         raise OSError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patch:
-        patch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**8))
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**8))
         assert examine()["disk"].state == "fail"
         patch.setattr(os, "link", refuse)
         assert examine()["links"].state == "warn"

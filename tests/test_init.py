@@ -35,7 +35,7 @@ def test_a_new_folder_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert sorted(map(str, made)) == sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     monkeypatch.chdir(tmp_path)
     for suite in ("stories", "run"):
-        assert validate.rule_names(suite, tmp_path / "expectations") == validate.rule_names(suite)  # type: ignore[arg-type]  # both are names
+        assert validate.rule_names(suite, tmp_path / "expectations") == validate.rule_names(suite)
     with inline():
         outcome = curate.fn("raw", "curated", "copydesk.toml", ("run.workers=1",))
     assert outcome.end == "published"

@@ -12,12 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -53,10 +55,18 @@ class Server:
         }
 
     def ask(self, path: str, **body: Any) -> Any:
-        """What the API answers to a POST."""
+        """What the API answers to a POST; as Prefect's own client it asks again when the database is busy (503)."""
         request = Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - our own address
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
-            return json.load(answer)
+        for patience in range(20, -1, -1):
+            try:
+                with urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
+                    return json.load(answer)
+            except HTTPError as error:
+                if error.code != 503 or not patience:
+                    raise
+                error.close()
+            time.sleep(0.5)
+        raise AssertionError
 
     def runs(self, *states: str) -> list[dict[str, Any]]:
         where = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
@@ -176,12 +186,47 @@ def test_sigterm_ends_the_run_that_is_at_work_and_late_runs_do_not_pile_up(serve
     assert not (curated / "latest").exists()
 
 
-def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen(server: Server, tmp_path: Path) -> None:
+@contextmanager
+def _listening() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Somebody to be notified: an address, and what was posted there."""
+    posted: list[dict[str, Any]] = []
+
+    class Desk(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Not on the test's output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.server_port}/", posted
+        listener.shutdown()
+
+
+SENDER = """
+import sys
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+data = {"title": "{{subject}}", "words": "{{body}}"}
+CustomWebhookNotificationBlock(name="desk", url=sys.argv[1], json_data=data, allow_private_urls=True).save("desk")
+sys.argv = ["notify.py", "custom-webhook/desk"]
+exec(open(sys.argv[0]).read())
+"""
+
+
+def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen_and_told(server: Server, tmp_path: Path) -> None:
     from flows import workspace
 
     workspace.create(tmp_path)
     log = tmp_path / "worker.log"
-    with _running(["-m", "prefect", "worker", "start", "--pool", "copydesk", "--type", "process"], tmp_path, server.environment, log):
+    with (
+        _listening() as (address, posted),
+        _running(["-m", "prefect", "worker", "start", "--pool", "copydesk", "--type", "process"], tmp_path, server.environment, log),
+    ):
+        sender = [sys.executable, "-c", SENDER, address]
+        subprocess.run(sender, cwd=ROOT / "examples", env=server.environment, timeout=90, check=True)
         until(lambda: [pool for pool in server.ask("/work_pools/filter") if pool["name"] == "copydesk"], log)
         deploy = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(deploy, cwd=tmp_path, env=server.environment, capture_output=True, text=True, timeout=90, check=False)
@@ -190,7 +235,7 @@ def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen(serv
         assert (deployment["schedules"][0]["schedule"]["cron"], deployment["schedules"][0]["active"]) == ("0 * * * *", True)
 
         def run() -> dict[str, Any]:
-            begun = server.ask(f"/deployments/{deployment['id']}/create_flow_run")
+            begun = server.ask(f"/deployments/{deployment['id']}/create_flow_run", idempotency_key=os.urandom(8).hex())
             over = until(lambda: [one for one in server.runs("COMPLETED", "FAILED", "CRASHED") if one["id"] == begun["id"]], log)
             return dict(over[0])
 
@@ -202,8 +247,12 @@ def test_a_worker_runs_the_deployment_of_a_new_folder_and_a_refusal_is_seen(serv
         (tmp_path / "expectations" / "run.json").write_text(json.dumps(suite))
         (tmp_path / "raw" / "b.txt").write_text(STORY)
         second = run()
+        until(lambda: posted, log)
     assert (second["state"]["type"], second["state"]["name"]) == ("FAILED", "Failed")
     assert second["state"]["message"].startswith("Refused: quarantine_rate: ")
     assert f"what was refused lies in {tmp_path}/curated/refused/" in second["state"]["message"]
     assert "--accept quarantine_rate" in second["state"]["message"]
     assert set(second["tags"]) == {"copydesk", "refused"}
+    (told,) = posted
+    assert told["title"] == "copydesk: Failed"
+    assert told["words"].startswith(f"{second['name']}: Refused: quarantine_rate: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class Told:
 
 def test_a_long_stage_tells_how_far_it_is_and_a_short_one_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     told, clock = Told(monkeypatch), [0.0]
-    monkeypatch.setattr(stages.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     progress = stages._Progress("work", 100)
     for done in range(1, 101):
         clock[0] += 0.3
@@ -126,6 +127,12 @@ def test_the_automation_in_the_examples_is_the_one_that_serve_makes() -> None:
     assert {name: made[name] for name in ("name", "description", "trigger", "actions")} == {
         name: wanted[name] for name in ("name", "description", "trigger", "actions")
     }
+
+
+def test_heartbeats_are_as_frequent_as_the_automation_expects() -> None:
+    from prefect.settings.models.flows import FlowsSettings
+
+    assert FlowsSettings.model_fields["heartbeat_frequency"].default == deployment.HEARTBEAT_SECONDS
 
 
 def test_the_environment_in_the_examples_is_the_one_that_serve_sets() -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 DONE, REFUSED, USAGE, FAILED, BUSY = range(5)
 EXIT_CODES = {
-    DONE: "done, or there was nothing new",
-    REFUSED: "the data was refused, or held after a rollback: nothing is published",
+    DONE: "done; also: there was nothing new",
+    REFUSED: "the data was refused by the gate, or held after a rollback: nothing is published, the rejected snapshot lies in `curated/refused/`",
     USAGE: "wrong usage or settings",
     FAILED: "failed: storage, a bug, a snapshot that is not whole",
     BUSY: "another run holds the folder",
 }
-CODES = f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}."
+CODES = "\n".join(
+    ["exit codes:", *(textwrap.fill(f"  {code}  {words}", 78, subsequent_indent=" " * 5) for code, words in EXIT_CODES.items())]
+)
+"""The same for the foot of a help text."""
 
 
 class Layout(argparse.HelpFormatter):
@@ -49,10 +53,10 @@ def verb(verbs: Any, name: str, function: Any, text: str, examples: str = "", mo
     return parser
 
 
-def epilog(examples: str, more: str = "") -> str | None:
+def epilog(examples: str, more: str = "", title: str = "examples:") -> str | None:
     """Examples, and what else there is to know, as the foot of a help text."""
     lines = [f"  {line.strip()}" for line in examples.strip().splitlines()]
-    shown = ["\n".join(["examples:", *lines])] if lines else []
+    shown = ["\n".join([title, *lines])] if lines else []
     return PARAGRAPH.join([*shown, *([more] if more else [])]) or None
 
 

@@ -30,7 +30,7 @@ def add(verbs: Any) -> None:
         copydesk run --accept quarantine_rate          publish although that expectation fails, on record
         copydesk run --json | jq .counts               for programs
         """,
-        f"It reads what is new or changed and publishes a whole snapshot, or nothing. {options.CODES} "
+        f"{options.CODES}\n\nIt reads what is new or changed and publishes a whole snapshot, or nothing. "
         "--json gives one object: end (published, nothing new, refused, held), snapshot, path, report, counts, gates, says (the end in one "
         "sentence), parent, recipe, run (Prefect's id), seconds; of a run that failed there is none, and standard error has the reason.",
     )
