@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,12 @@ def fill(folder: Path) -> Tables:
     for number in range(900):
         story, kept = f"{number:032x}", f"{number - number % 6 + 2:032x}"
         row: dict[str, Any] = {"story_id": story, "raw_id": f"r{number}", "raw_uri": f"{number % 7}.jsonl", "title": f"Title {number}"}
-        texts = {"source": SOURCES[number % 3], "removed": removed(number), "repairs": repairs(number), "text": text(number)}
+        texts: dict[str, Any] = {
+            "source": SOURCES[number % 3],
+            "removed": removed(number),
+            "repairs": repairs(number),
+            "text": text(number),
+        }
         texts |= {"word_count": 15, "cluster_id": kept if number % 6 > 2 else story}
         if number % 6 > 2:
             found: dict[str, Any] = {"jaccard": 0.5, "containment": 0.5, "weighted_jaccard": 0.25, "coverage": 1.0}
@@ -96,7 +102,12 @@ def fill(folder: Path) -> Tables:
 
 def manifest(folder: Path, **more: Any) -> dict[str, Any]:
     counts = report.counts(folder, files=7, records=900)
-    return {"snapshot": "s", "run": {"raw": "raw", "started": "2031-03-01T05:00:00+00:00"}, "counts": counts, "gate": {"results": []}} | more
+    return {
+        "snapshot": "s",
+        "run": {"raw": "raw", "started": "2031-03-01T05:00:00+00:00"},
+        "counts": counts,
+        "gate": {"results": []},
+    } | more
 
 
 # ---- against plain Python ---------------------------------------------------------------------------------------------
@@ -155,9 +166,15 @@ def test_sources_are_counted_as_plain_python_counts_them(snapshot: tuple[Path, T
 
 def test_quarantined_records_are_of_the_source_that_their_file_has_alone(tmp_path: Path) -> None:
     row = {"title": "T", "text": "x", "removed": [], "repairs": [], "word_count": 1, "copies": 1}
-    stories = [row | {"story_id": f"{n:032x}", "raw_uri": uri, "source": source} for n, (uri, source) in enumerate([("a", "Post"), ("a", "Post"), ("b", "Post"), ("b", "Echo")])]
-    faults = [{"story_id": f"{n:032x}", "raw_uri": uri, "stage": "check", "reason": "r", "place": ""} for n, uri in enumerate("aabc", start=9)]
-    for name, rows in {"stories": stories, "duplicates": [], "decisions": [], "quarantine": faults}.items():
+    stories = [
+        row | {"story_id": f"{n:032x}", "raw_uri": uri, "source": source}
+        for n, (uri, source) in enumerate([("a", "Post"), ("a", "Post"), ("b", "Post"), ("b", "Echo")])
+    ]
+    faults = [
+        {"story_id": f"{n:032x}", "raw_uri": uri, "stage": "check", "reason": "r", "place": ""} for n, uri in enumerate("aabc", start=9)
+    ]
+    tables: Tables = {"stories": stories, "duplicates": [], "decisions": [], "quarantine": faults}
+    for name, rows in tables.items():
         write(tmp_path, name, rows)
     told = {row["source"]: row["quarantined"] for row in lists.sources(scan(tmp_path))["rows"]}
     assert told == {"Post": 2, "Echo": 0, None: 2}
@@ -280,13 +297,10 @@ def test_texts_are_read_of_the_chosen_row_groups_only(snapshot: tuple[Path, Tabl
 
     monkeypatch.setattr(pq.ParquetFile, "read", spy)
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy_group)
-    monkeypatch.setattr(clusters, "choose", lambda *given: CHOOSE(*given, groups=12))
+    monkeypatch.setattr(clusters, "choose", partial(clusters.choose, groups=12))
     report.write(snapshot[0], manifest(snapshot[0]))
     assert not {"text", "evidence", "evidence.list.element.text", "title"} & columns
     assert 0 < len(groups) <= 12
-
-
-CHOOSE = clusters.choose
 
 
 def test_a_report_holds_no_more_than_it_may_and_says_what_is_not_shown(
@@ -325,9 +339,25 @@ def test_long_texts_are_cut_and_the_rest_is_counted(tmp_path: Path) -> None:
 
 def test_no_text_ends_a_script(tmp_path: Path) -> None:
     harm = "</script><script>ran()</script>\u2028\u2029<!--"
-    row = {"story_id": "a" * 32, "cluster_id": "a" * 32, "raw_id": harm, "raw_uri": harm, "title": harm, "source": harm, "text": harm, "word_count": 1}
+    row = {
+        "story_id": "a" * 32,
+        "cluster_id": "a" * 32,
+        "raw_id": harm,
+        "raw_uri": harm,
+        "title": harm,
+        "source": harm,
+        "text": harm,
+        "word_count": 1,
+    }
     copy = row | {"story_id": "b" * 32}
-    decision = {"story_id": "b" * 32, "outcome": "duplicate", "relation": "near", "duplicate_of": "a" * 32, "reason": harm, "probability": 0.5}
+    decision = {
+        "story_id": "b" * 32,
+        "outcome": "duplicate",
+        "relation": "near",
+        "duplicate_of": "a" * 32,
+        "reason": harm,
+        "probability": 0.5,
+    }
     write(tmp_path, "stories", [row | {"copies": 2, "removed": [{"rule": harm, "zone": "tail", "line": 0, "text": harm}]}])
     write(tmp_path, "duplicates", [copy])
     write(tmp_path, "decisions", [decision])
@@ -400,7 +430,13 @@ def test_trends_are_of_the_snapshots_that_are_still_there(tmp_path: Path) -> Non
 
 
 def manifest_of(name: str, started: str, kept: int) -> dict[str, Any]:
-    counts = {"files": 1, "records": 200, "kept": kept, "duplicates": {"near": 4, "exact": 1}, "quarantined": {"ingest": {"a": 2}, "check": {"b": 1}}}
+    counts = {
+        "files": 1,
+        "records": 200,
+        "kept": kept,
+        "duplicates": {"near": 4, "exact": 1},
+        "quarantined": {"ingest": {"a": 2}, "check": {"b": 1}},
+    }
     return {"snapshot": name, "run": {"started": started}, "counts": counts}
 
 
@@ -408,8 +444,8 @@ def test_pictures_have_the_page_s_colours_and_numbers() -> None:
     counts = {"records": 2_000, "kept": 1_500, "duplicates": {"derivative": 100, "exact": 150}, "quarantined": {"ingest": {"a": 250}}}
     picture = charts.funnel(counts)
     assert re.findall(r">(\u2212?[\d,]+)<", picture) == ["2,000", "\u2212250", "\u2212150", "\u2212100", "1,500"]
-    colours = re.findall(r'(?:fill|stroke)="([^"]+)"', "".join([picture, charts.certainty({"near": [0, 3], "derivative": [1, 0]})]))
+    colours = re.findall(r'(?:fill|stroke)="([^"]+)"', "".join([picture, charts.doubt({"near": [0, 3, 0], "derivative": [1, 0, 9]})]))
     assert {colour for colour in colours if colour not in ("none", "transparent")} == {
         f"var(--{name})" for name in ("ink", "soft", "line", "paper", "read", "quarantined", "exact", "near", "derivative", "kept")
     }
-    assert charts.certainty({"near": [0, 0], "derivative": [0, 0]}) == ""
+    assert charts.doubt({"near": [0, 3], "derivative": [0, 0]}) == ""

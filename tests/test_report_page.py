@@ -140,8 +140,7 @@ def test_search_filter_and_keys_find_a_cluster(opened: Opened) -> None:
     assert "q=" in page.url
     page.keyboard.press("Control+a")
     page.keyboard.type("electrical cabinet")  # in the texts only
-    page.wait_for_function("document.querySelectorAll('#list b').length === 1")
-    assert titles(page)[0].startswith(FERRY)
+    page.wait_for_selector(f"#list li:only-child b:has-text('{FERRY}')")
     page.keyboard.press("Escape")
     assert (titles(page), "q=" in page.url) == (every, False)
     page.keyboard.press("Escape")

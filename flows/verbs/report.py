@@ -15,7 +15,9 @@ def add(verbs: Any) -> None:
         "The report is a page in each snapshot, for an editor; it needs no server and no network. Add #cluster=STORY_ID, #removed, #sources or another "
         "section to its address to send somebody there. --json gives one object: snapshot, path."
     )
-    report.add_argument("snapshot", nargs="?", metavar="SNAPSHOT", help="name or path of a snapshot, refused ones too (default: the published one)")
+    report.add_argument(
+        "snapshot", nargs="?", metavar="SNAPSHOT", help="name or path of a snapshot, refused ones too (default: the published one)"
+    )
     report.add_argument("--open", action="store_true", help="open it in the browser")
     options.curated(report)
     options.as_json(report, "one JSON object")
@@ -30,7 +32,9 @@ def _report(chosen: argparse.Namespace) -> int:
     if snapshot is None:
         if not chosen.snapshot:
             return options.USAGE  # said already
-        return options.say(f"copydesk: no snapshot {chosen.snapshot} under {chosen.curated}; `copydesk snapshots` lists them", options.USAGE)
+        return options.say(
+            f"copydesk: no snapshot {chosen.snapshot} under {chosen.curated}; `copydesk snapshots` lists them", options.USAGE
+        )
     page = snapshot / "report" / "index.html"
     if not page.exists():
         return options.say(f"copydesk: {snapshot.name} has no report; `copydesk run --full` makes a snapshot that has one", options.USAGE)
@@ -39,7 +43,9 @@ def _report(chosen: argparse.Namespace) -> int:
 
         address = page.absolute().as_uri() if files.is_local(page) else str(page)
         if not files.is_local(page):
-            return options.say(f"copydesk: a browser cannot open {address}; copy the folder report/ of the snapshot to this machine first", options.USAGE)
+            return options.say(
+                f"copydesk: a browser cannot open {address}; copy the folder report/ of the snapshot to this machine first", options.USAGE
+            )
         if not webbrowser.open(address):
             return options.say(f"copydesk: there is no browser here; open {address} in one", options.FAILED)
     print(json.dumps({"snapshot": snapshot.name, "path": str(page)}, ensure_ascii=False) if chosen.json else page)

@@ -8,16 +8,15 @@ spent; then come, the most doubtful first, clusters that lie in what is read any
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tasks import files
 from tasks.report.scan import RELATIONS, UNDATED, Floats, Ints, Scan, places
@@ -27,12 +26,14 @@ SHOWN = 600
 """Clusters on show at most."""
 GROUPS = 300
 """Row groups that are read for them at most: of a thousand rows each, some 4 ms."""
-MEMBERS = 12
+MEMBERS = 6
 """Members of a cluster that are shown with their texts, the most doubtful ones."""
 LONGEST = 12_000
 """Code points of a text."""
 BYTES = 8_000_000
 """Of all clusters as JSON; what does not fit is not shown, and counted so."""
+DOUBTFUL = 0.7
+"""Probability under which a cluster's most doubtful verdict is one to look at."""
 BINS = 20
 """Of the histogram of probabilities."""
 
@@ -149,7 +150,9 @@ def read(found: Scan, clusters: Clusters, chosen: Chosen, shingle: int) -> Itera
         shingle: words of a shingle, for the sentences.
     """
     keys = [found.kept.key[chosen.clusters], found.repeats.key[chosen.members]]
-    stories = _rows(found, np.concatenate([found.kept.group[chosen.clusters], found.repeats.group[chosen.members]]), np.concatenate(keys), _STORY)
+    stories = _rows(
+        found, np.concatenate([found.kept.group[chosen.clusters], found.repeats.group[chosen.members]]), np.concatenate(keys), _STORY
+    )
     decisions = _rows(found, found.verdicts.group[chosen.members], keys[1], _DECISION)
     members: defaultdict[int, list[int]] = defaultdict(list)
     for number in chosen.members.tolist():

@@ -63,7 +63,9 @@ def frequent(column: str, counted: Frequent) -> tuple[list[tuple[int, tuple[str,
     return sorted(rows, key=lambda row: (-row[0], row[1])), len(keys)
 
 
-def _first(path: Path, offsets: Any, found: Keys, fields: list[Any], wanted: Keys) -> dict[int, tuple[tuple[str, ...], list[dict[str, Any]]]]:
+def _first(
+    path: Path, offsets: Any, found: Keys, fields: list[Any], wanted: Keys
+) -> dict[int, tuple[tuple[str, ...], list[dict[str, Any]]]]:
     """The wanted items of one file, and the first stories there that have each."""
     from tasks.kernels.digests import within
 

@@ -73,7 +73,9 @@ def data_docs(stories: Suite, checks: Counts, run: Suite, verdict: Verdict, out:
     index, pages = out / "index.html", sorted(out.rglob("validations/**/*.html"))
     for page in (index, *pages):
         _offline(page, out)
-    _list_pages(index, [(suite, page) for suite in (stories, run) for page in pages if page.is_relative_to(out / "validations" / suite.name)])
+    _list_pages(
+        index, [(suite, page) for suite in (stories, run) for page in pages if page.is_relative_to(out / "validations" / suite.name)]
+    )
     files.remove_tree(out / "static")
     files.folder(out / "static")
     (out / _STYLE).write_bytes((resources.files("tasks.validate") / "docs.css").read_bytes())
@@ -116,7 +118,13 @@ def _list_pages(index: Path, pages: list[tuple[Suite, Path]]) -> None:
     table = f'<table class="table"><thead><tr><th scope="col">Suite</th><th scope="col">About</th><th scope="col">Rules</th><th scope="col">Result</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     whole = index.read_text(encoding="utf-8")
     begin = whole.index("<table")
-    index.write_text(whole[:begin] + '<p>What had to hold. <a href="../report/index.html">The report</a> shows what was decided.</p>' + table + whole[whole.index("</table>", begin) + len("</table>") :], encoding="utf-8")
+    index.write_text(
+        whole[:begin]
+        + '<p>What had to hold. <a href="../report/index.html">The report</a> shows what was decided.</p>'
+        + table
+        + whole[whole.index("</table>", begin) + len("</table>") :],
+        encoding="utf-8",
+    )
 
 
 def _of_rows(checks: Counts) -> dict[str, Finding]:
