@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows.command_line import main
 from tasks import files, report, schema, snapshots
 from tasks.boilerplate.lines import count_words
 from tasks.cluster import policy
@@ -449,3 +450,36 @@ def test_pictures_have_the_page_s_colours_and_numbers() -> None:
         f"var(--{name})" for name in ("ink", "soft", "line", "paper", "read", "quarantined", "exact", "near", "derivative", "kept")
     }
     assert charts.doubt({"near": [0, 3], "derivative": [0, 0]}) == ""
+
+
+# ---- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_where_the_report_is_and_opens_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: not opened.append(address))
+    folder = tmp_path / "curated"
+    place = ["--curated", str(folder)]
+    assert main(["report", *place]) == 2
+    assert "no snapshot under" in capsys.readouterr().err
+    for name in ("20310301T050000Z-0", "20310302T050000Z-0"):
+        (folder / "snapshots" / name / "report").mkdir(parents=True)
+        (folder / "snapshots" / name / "report" / "index.html").write_text("")
+    (folder / "latest").symlink_to("snapshots/20310302T050000Z-0")
+    page = folder / "snapshots/20310302T050000Z-0/report/index.html"
+    assert main(["report", *place]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert main(["report", *place, "--json", "20310301T050000Z-0"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"snapshot": "20310301T050000Z-0", "path": str(page).replace("0302T", "0301T")}
+    assert main(["report", *place, "--open"]) == 0
+    assert opened == [page.as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    assert main(["report", *place, "--open"]) == 3
+    assert page.as_uri() in capsys.readouterr().err
+    page.unlink()
+    assert main(["report", *place]) == 2
+    assert "has no report" in capsys.readouterr().err
+    assert main(["report", *place, "20990101T000000Z-0"]) == 2
+    assert "`copydesk snapshots` lists them" in capsys.readouterr().err

@@ -24,7 +24,7 @@ from tasks.report.words import reason, said
 
 SHOWN = 600
 """Clusters on show at most."""
-GROUPS = 300
+GROUPS = 200
 """Row groups that are read for them at most: of a thousand rows each, some 4 ms."""
 MEMBERS = 6
 """Members of a cluster that are shown with their texts, the most doubtful ones."""
