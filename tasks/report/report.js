@@ -20,6 +20,7 @@ const waiting = {}; // who waits for a part
 let report = null; // data/000.js
 let view = {}; // what the address says: section, cluster, member, q, source, relation, order
 let listed = []; // the clusters that the filters leave
+let tried = false; // to load all parts, for a search
 let filled = ""; // what the list of clusters shows
 let drawn = null; // the address that is drawn
 
@@ -78,7 +79,7 @@ const matches = (words, ...texts) => {
 function read() {
   const given = new URLSearchParams(location.hash.slice(1));
   const found = Object.fromEntries([...given].filter(([, value]) => value));
-  const section = [...given.keys()].find((key) => key in SECTIONS);
+  const section = [...given.keys()].find((key) => Object.hasOwn(SECTIONS, key));
   return { ...found, section: found.cluster ? "clusters" : section ?? "overview" };
 }
 
@@ -86,7 +87,7 @@ function address(change) {
   const { section, cluster, ...rest } = { ...view, ...change };
   const pairs = Object.entries(rest).filter(([, value]) => value);
   const tail = pairs.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-  return `#${[cluster ? `cluster=${cluster}` : section, tail].filter(Boolean).join("&")}`;
+  return `#${[cluster ? `cluster=${encodeURIComponent(cluster)}` : section, tail].filter(Boolean).join("&")}`;
 }
 
 const of = (section, more = {}) => address({ cluster: "", member: "", q: "", source: "", relation: "", order: "", rule: "", ...more, section });
@@ -104,7 +105,7 @@ function start(data) {
   report = data;
   const made = data.started ? new Date(data.started) : null;
   const when = made ? made.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }) + " UTC" : "";
-  $("edition").replaceChildren(el("b", {}, when || data.snapshot), when ? el("span", {}, data.snapshot) : null);
+  $("edition").replaceChildren(el("b", {}, when || data.snapshot), el("span", {}, when && data.snapshot));
   $("sections").replaceChildren(...Object.entries(SECTIONS).map(([name, title]) => tab(name, title)));
   $("words").addEventListener("input", (event) => go({ q: event.target.value, cluster: view.cluster }, true));
   $("finder").addEventListener("submit", (event) => event.preventDefault());
@@ -341,7 +342,7 @@ function run() {
 function clusters() {
   const words = needles();
   const searched = !words.length || all();
-  if (!searched) Promise.all(unloaded().map(load)).then(again, again); // texts are searched as soon as they are there
+  if (!searched) Promise.allSettled(unloaded().map(load)).then(again); // texts are searched as soon as they are there
   if (!$("list")) {
     const pick = el("div", { class: "pick" }, el("h1", {}, "Clusters"), choices(), el("p", { id: "found", class: "note" }), el("ol", { id: "list" }));
     $("main").replaceChildren(el("div", { class: "desk" }, pick, el("article", { id: "cluster", tabindex: -1, "aria-label": "Cluster" })));
@@ -350,7 +351,7 @@ function clusters() {
   const filters = JSON.stringify([view.q, view.source, view.relation, view.order, searched]);
   if (filters !== filled) {
     const found = report.clusters.filter((one) =>
-      (!view.source || one.sources.includes(view.source)) && (!view.relation || view.relation in one.relations));
+      (!view.source || one.sources.includes(view.source)) && (!view.relation || Object.hasOwn(one.relations, view.relation)));
     listed = sorted(words.length ? found.filter((one) => inside(one, words)) : found);
     fill(searched);
     filled = filters;
@@ -358,8 +359,11 @@ function clusters() {
   for (const link of $("list").querySelectorAll("a")) {
     const current = link.dataset.id === view.cluster;
     link.href = address({ cluster: link.dataset.id, member: "" });
-    link.toggleAttribute("aria-current", current);
-    if (current) link.scrollIntoView({ block: "nearest" });
+    if (!current) link.removeAttribute("aria-current");
+    else {
+      link.setAttribute("aria-current", "true");
+      link.scrollIntoView({ block: "nearest" });
+    }
   }
   $("main").classList.toggle("opened", Boolean(view.cluster));
   for (const key of ["source", "relation", "order"]) $(key).value = view[key] ?? "";
@@ -367,10 +371,11 @@ function clusters() {
 }
 
 const unloaded = () => [...new Set(report.clusters.map((one) => one.part))].filter((part) => !parts[part]);
-const all = () => !unloaded().length;
+const all = () => tried || !unloaded().length;
 const whole = (one) => parts[one.part]?.find((cluster) => cluster.id === one.id);
 
 function again() {
+  tried = true;
   drawn = null;
   draw();
 }
@@ -383,7 +388,7 @@ function inside(one, words) {
 
 function sorted(found) {
   const by = { doubt: (a, b) => a.lowest - b.lowest, size: (a, b) => b.size - a.size, newest: (a, b) => ((a.newest ?? "") < (b.newest ?? "") ? 1 : -1) };
-  return view.order in by ? [...found].sort(by[view.order]) : found;
+  return Object.hasOwn(by, view.order ?? "") ? [...found].sort(by[view.order]) : found;
 }
 
 function choices() {
