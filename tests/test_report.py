@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows.command_line import main
 from tasks import files, report, schema, snapshots
 from tasks.boilerplate.lines import count_words
 from tasks.cluster import policy
@@ -73,7 +75,12 @@ def fill(folder: Path) -> Tables:
     for number in range(900):
         story, kept = f"{number:032x}", f"{number - number % 6 + 2:032x}"
         row: dict[str, Any] = {"story_id": story, "raw_id": f"r{number}", "raw_uri": f"{number % 7}.jsonl", "title": f"Title {number}"}
-        texts = {"source": SOURCES[number % 3], "removed": removed(number), "repairs": repairs(number), "text": text(number)}
+        texts: dict[str, Any] = {
+            "source": SOURCES[number % 3],
+            "removed": removed(number),
+            "repairs": repairs(number),
+            "text": text(number),
+        }
         texts |= {"word_count": 15, "cluster_id": kept if number % 6 > 2 else story}
         if number % 6 > 2:
             found: dict[str, Any] = {"jaccard": 0.5, "containment": 0.5, "weighted_jaccard": 0.25, "coverage": 1.0}
@@ -167,7 +174,8 @@ def test_quarantined_records_are_of_the_source_that_their_file_has_alone(tmp_pat
     faults = [
         {"story_id": f"{n:032x}", "raw_uri": uri, "stage": "check", "reason": "r", "place": ""} for n, uri in enumerate("aabc", start=9)
     ]
-    for name, rows in {"stories": stories, "duplicates": [], "decisions": [], "quarantine": faults}.items():
+    tables: Tables = {"stories": stories, "duplicates": [], "decisions": [], "quarantine": faults}
+    for name, rows in tables.items():
         write(tmp_path, name, rows)
     told = {row["source"]: row["quarantined"] for row in lists.sources(scan(tmp_path))["rows"]}
     assert told == {"Post": 2, "Echo": 0, None: 2}
@@ -290,13 +298,10 @@ def test_texts_are_read_of_the_chosen_row_groups_only(snapshot: tuple[Path, Tabl
 
     monkeypatch.setattr(pq.ParquetFile, "read", spy)
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", spy_group)
-    monkeypatch.setattr(clusters, "choose", lambda *given: CHOOSE(*given, groups=12))
+    monkeypatch.setattr(clusters, "choose", partial(clusters.choose, groups=12))
     report.write(snapshot[0], manifest(snapshot[0]))
     assert not {"text", "evidence", "evidence.list.element.text", "title"} & columns
     assert 0 < len(groups) <= 12
-
-
-CHOOSE = clusters.choose
 
 
 def test_a_report_holds_no_more_than_it_may_and_says_what_is_not_shown(
@@ -440,8 +445,41 @@ def test_pictures_have_the_page_s_colours_and_numbers() -> None:
     counts = {"records": 2_000, "kept": 1_500, "duplicates": {"derivative": 100, "exact": 150}, "quarantined": {"ingest": {"a": 250}}}
     picture = charts.funnel(counts)
     assert re.findall(r">(\u2212?[\d,]+)<", picture) == ["2,000", "\u2212250", "\u2212150", "\u2212100", "1,500"]
-    colours = re.findall(r'(?:fill|stroke)="([^"]+)"', "".join([picture, charts.certainty({"near": [0, 3], "derivative": [1, 0]})]))
+    colours = re.findall(r'(?:fill|stroke)="([^"]+)"', "".join([picture, charts.doubt({"near": [0, 3, 0], "derivative": [1, 0, 9]})]))
     assert {colour for colour in colours if colour not in ("none", "transparent")} == {
         f"var(--{name})" for name in ("ink", "soft", "line", "paper", "read", "quarantined", "exact", "near", "derivative", "kept")
     }
-    assert charts.certainty({"near": [0, 0], "derivative": [0, 0]}) == ""
+    assert charts.doubt({"near": [0, 3], "derivative": [0, 0]}) == ""
+
+
+# ---- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_where_the_report_is_and_opens_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: not opened.append(address))
+    folder = tmp_path / "curated"
+    place = ["--curated", str(folder)]
+    assert main(["report", *place]) == 2
+    assert "no snapshot under" in capsys.readouterr().err
+    for name in ("20310301T050000Z-0", "20310302T050000Z-0"):
+        (folder / "snapshots" / name / "report").mkdir(parents=True)
+        (folder / "snapshots" / name / "report" / "index.html").write_text("")
+    (folder / "latest").symlink_to("snapshots/20310302T050000Z-0")
+    page = folder / "snapshots/20310302T050000Z-0/report/index.html"
+    assert main(["report", *place]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert main(["report", *place, "--json", "20310301T050000Z-0"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"snapshot": "20310301T050000Z-0", "path": str(page).replace("0302T", "0301T")}
+    assert main(["report", *place, "--open"]) == 0
+    assert opened == [page.as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    assert main(["report", *place, "--open"]) == 3
+    assert page.as_uri() in capsys.readouterr().err
+    page.unlink()
+    assert main(["report", *place]) == 2
+    assert "has no report" in capsys.readouterr().err
+    assert main(["report", *place, "20990101T000000Z-0"]) == 2
+    assert "`copydesk snapshots` lists them" in capsys.readouterr().err

@@ -140,8 +140,7 @@ def test_search_filter_and_keys_find_a_cluster(opened: Opened) -> None:
     assert "q=" in page.url
     page.keyboard.press("Control+a")
     page.keyboard.type("electrical cabinet")  # in the texts only
-    page.wait_for_function("document.querySelectorAll('#list b').length === 1")
-    assert titles(page)[0].startswith(FERRY)
+    page.wait_for_selector(f"#list li:only-child b:has-text('{FERRY}')")
     page.keyboard.press("Escape")
     assert (titles(page), "q=" in page.url) == (every, False)
     page.keyboard.press("Escape")
@@ -169,6 +168,24 @@ def test_search_filter_and_keys_find_a_cluster(opened: Opened) -> None:
     assert "cluster=" not in page.url
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
+
+
+def test_an_address_with_a_mistake_leads_somewhere(opened: Opened) -> None:
+    for address in ("#toString", "#clusters&order=toString&relation=constructor", "#cluster=%E0%A4%A&q=%", "#__proto__=1", "#=&&"):
+        page = opened(address)
+        assert page.locator("main h1").first.is_visible(), address
+
+
+def test_a_part_that_is_missing_is_told(browser: Browser, snapshot: Path) -> None:
+    page = browser.new_page()
+    page.route("**/001.js", lambda route: route.abort())
+    page.goto(f"{(snapshot / 'report/index.html').as_uri()}#clusters")
+    page.locator("#list a").first.click()
+    page.wait_for_selector("#cluster :text('is missing')")
+    page.keyboard.press("/")
+    page.keyboard.type("electrical cabinet")
+    page.wait_for_selector("#list :text('No cluster matches')")
+    page.close()
 
 
 def test_going_back_leads_back(opened: Opened) -> None:

@@ -40,15 +40,15 @@ def funnel(counts: Mapping[str, Any]) -> str:
     return _drawn(_funnel, rows)
 
 
-def certainty(found: Mapping[str, Sequence[int]]) -> str:
-    """How many duplicates there are at each probability."""
+def doubt(found: Mapping[str, Sequence[int]]) -> str:
+    """How many duplicates there are at each probability but the highest step, where nearly all are."""
     rows = [
         {"from": place / len(steps), "to": (place + 1) / len(steps), "number": number, "kind": relation}
         for relation, steps in found.items()
-        for place, number in enumerate(steps)
+        for place, number in enumerate(steps[:-1])
         if number
     ]
-    return _drawn(_certainty, rows) if rows else ""
+    return _drawn(_doubt, rows) if rows else ""
 
 
 def trend(points: Sequence[Mapping[str, Any]]) -> str:
@@ -63,9 +63,9 @@ def trend(points: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _drawn(chart: Any, rows: list[dict[str, Any]]) -> str:
-    import altair
+    import altair as alt
 
-    drawn = chart(altair, altair.Data(values=rows), rows)
+    drawn = chart(alt, alt.Data(values=rows), rows)  # type: ignore[no-untyped-call]  # altair's own signature has none
     drawn = drawn.configure(background="transparent", padding=2, aria=False).configure_view(stroke=None)
     drawn = drawn.configure_axis(
         labelColor="var(--soft)", labelFontSize=12, labelLimit=200, domain=False, ticks=False, gridColor="var(--line)", title=None
@@ -75,47 +75,37 @@ def _drawn(chart: Any, rows: list[dict[str, Any]]) -> str:
     return _ROLES.sub("", stream.getvalue())
 
 
-def _colour(altair: Any) -> Any:
-    return altair.Color("kind:N", scale=altair.Scale(domain=list(_COLOURS), range=[f"var(--{name})" for name in _COLOURS]), legend=None)
+def _colour(alt: Any) -> Any:
+    return alt.Color("kind:N", scale=alt.Scale(domain=list(_COLOURS), range=[f"var(--{name})" for name in _COLOURS]), legend=None)
 
 
-def _funnel(altair: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
+def _funnel(alt: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
     most = max(row["end"] for row in rows) or 1
-    place = altair.Y(
-        "name:N", sort=None, axis=altair.Axis(labelFontSize=13, labelColor="var(--ink)", labelPadding=8, minExtent=158, maxExtent=158)
+    place = alt.Y(
+        "name:N", sort=None, axis=alt.Axis(labelFontSize=13, labelColor="var(--ink)", labelPadding=8, minExtent=158, maxExtent=158)
     )
-    along = altair.X("begin:Q", scale=altair.Scale(domain=[0, most * 1.16], nice=False), axis=None)
-    chart = altair.Chart(data)
-    bars = chart.mark_bar(height=20, cornerRadius=2).encode(x=along, x2="end:Q", y=place, color=_colour(altair))
-    labels = chart.mark_text(align="left", dx=6, fontSize=13, fill="var(--ink)").encode(x=altair.X("end:Q"), y=place, text="label:N")
+    along = alt.X("begin:Q", scale=alt.Scale(domain=[0, most * 1.32], nice=False), axis=None)
+    chart = alt.Chart(data)
+    bars = chart.mark_bar(height=20, cornerRadius=2).encode(x=along, x2="end:Q", y=place, color=_colour(alt))
+    labels = chart.mark_text(align="left", dx=6, fontSize=13, fill="var(--ink)").encode(x=alt.X("end:Q"), y=place, text="label:N")
     return (bars + labels).properties(width=WIDTH - 160, height=30 * len(rows))
 
 
-def _certainty(altair: Any, data: Any, _: list[dict[str, Any]]) -> Any:
-    along = altair.X(
-        "from:Q",
-        bin="binned",
-        scale=altair.Scale(domain=[0, 1]),
-        axis=altair.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=False, labelPadding=6),
-    )
-    up = altair.Y("number:Q", stack=True, axis=altair.Axis(tickCount=3, format=",d"))
-    return (
-        altair.Chart(data)
-        .mark_bar(stroke="var(--paper)", strokeWidth=1)
-        .encode(x=along, x2="to:Q", y=up, color=_colour(altair))
-        .properties(width=WIDTH - 50, height=120)
-    )
+def _doubt(alt: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
+    from_to = [min(0.5, *(row["from"] for row in rows)), max(row["to"] for row in rows)]
+    axis = alt.Axis(format="%", tickCount=5, grid=False, labelPadding=6, labelFlush=True)
+    along = alt.X("from:Q", bin="binned", scale=alt.Scale(domain=from_to), axis=axis)
+    up = alt.Y("number:Q", stack=True, axis=alt.Axis(tickCount=3, format=",d", minExtent=50))
+    bars = alt.Chart(data).mark_bar(stroke="var(--paper)", strokeWidth=1)
+    return bars.encode(x=along, x2="to:Q", y=up, color=_colour(alt)).properties(width=WIDTH - 60, height=120)
 
 
-def _trend(altair: Any, data: Any, _: list[dict[str, Any]]) -> Any:
-    along = altair.X("at:T", axis=altair.Axis(grid=False, tickCount=4, labelFlush=True))
-    up = altair.Y("number:Q", scale=altair.Scale(zero=False, nice=True), axis=altair.Axis(tickCount=2, format=",d"))
-    chart = altair.Chart(data).encode(x=along, y=up, color=_colour(altair))
+def _trend(alt: Any, data: Any, _: list[dict[str, Any]]) -> Any:
+    along = alt.X("at:T", axis=alt.Axis(grid=False, tickCount=4, labelFlush=True, labelPadding=6))
+    up = alt.Y("number:Q", scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=2, format=",d", minExtent=50, labelPadding=8))
+    chart = alt.Chart(data).encode(x=along, y=up, color=_colour(alt))
     lines = chart.mark_line(strokeWidth=2) + chart.mark_point(filled=True, size=28, opacity=1)
     order = ["kept", "duplicates", "quarantined"]
-    header = altair.Header(title=None, labelAnchor="start", labelColor="var(--ink)", labelFontSize=13, labelOrient="top")
-    return (
-        lines.properties(width=WIDTH - 60, height=56)
-        .facet(row=altair.Row("name:N", sort=order, header=header))
-        .resolve_scale(y="independent")
-    )
+    header = alt.Header(title=None, labelAnchor="start", labelColor="var(--ink)", labelFontSize=13, labelOrient="top", labelPadding=2)
+    rows = lines.properties(width=WIDTH - 60, height=44).facet(row=alt.Row("name:N", sort=order, header=header), spacing=6)
+    return rows.resolve_scale(y="independent")

@@ -24,14 +24,16 @@ from tasks.report.words import reason, said
 
 SHOWN = 600
 """Clusters on show at most."""
-GROUPS = 300
+GROUPS = 200
 """Row groups that are read for them at most: of a thousand rows each, some 4 ms."""
-MEMBERS = 12
+MEMBERS = 6
 """Members of a cluster that are shown with their texts, the most doubtful ones."""
 LONGEST = 12_000
 """Code points of a text."""
 BYTES = 8_000_000
 """Of all clusters as JSON; what does not fit is not shown, and counted so."""
+DOUBTFUL = 0.7
+"""Probability under which a cluster's most doubtful verdict is one to look at."""
 BINS = 20
 """Of the histogram of probabilities."""
 

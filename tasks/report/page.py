@@ -66,7 +66,7 @@ def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mappin
     measured = clusters.measure(found)
     shingle = manifest.get("settings", {}).get("near", {}).get("shingle_words", 5)
     heads, parts = _parts(clusters.read(found, measured, clusters.choose(found, measured), shingle))
-    trend = lists.trend([*earlier, manifest])
+    trend, certain = lists.trend([*earlier, manifest]), clusters.certainty(found)
     told = {
         "snapshot": manifest["snapshot"],
         "started": manifest["run"].get("started"),
@@ -75,6 +75,9 @@ def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mappin
         "gates": [{name: result.get(name) for name in ("name", "status", "severity", "message")} for result in manifest["gate"]["results"]],
         "clusters": heads,
         "clusters_in_all": len(measured.size),
+        "doubtful": int((measured.lowest < clusters.DOUBTFUL).sum()),
+        "judged": sum(map(sum, certain.values())),
+        "doubted": sum(sum(steps[:-1]) for steps in certain.values()),
         "sources": lists.sources(found),
         "removed": lists.removed(found, why),
         "repairs": lists.repairs(found),
@@ -91,7 +94,7 @@ def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mappin
         (out / name).write_bytes((here / name).read_bytes())
     pictures = {
         "funnel": charts.funnel(manifest["counts"]),
-        "certainty": charts.certainty(clusters.certainty(found)),
+        "doubt": charts.doubt(certain),
         "trend": charts.trend(trend),
     }
     page = (here / "page.html").read_text(encoding="utf-8").replace("<!-- snapshot -->", escape(manifest["snapshot"]))

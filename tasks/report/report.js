@@ -20,6 +20,7 @@ const waiting = {}; // who waits for a part
 let report = null; // data/000.js
 let view = {}; // what the address says: section, cluster, member, q, source, relation, order
 let listed = []; // the clusters that the filters leave
+let tried = false; // to load all parts, for a search
 let filled = ""; // what the list of clusters shows
 let drawn = null; // the address that is drawn
 
@@ -78,7 +79,7 @@ const matches = (words, ...texts) => {
 function read() {
   const given = new URLSearchParams(location.hash.slice(1));
   const found = Object.fromEntries([...given].filter(([, value]) => value));
-  const section = [...given.keys()].find((key) => key in SECTIONS);
+  const section = [...given.keys()].find((key) => Object.hasOwn(SECTIONS, key));
   return { ...found, section: found.cluster ? "clusters" : section ?? "overview" };
 }
 
@@ -86,7 +87,7 @@ function address(change) {
   const { section, cluster, ...rest } = { ...view, ...change };
   const pairs = Object.entries(rest).filter(([, value]) => value);
   const tail = pairs.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
-  return `#${[cluster ? `cluster=${cluster}` : section, tail].filter(Boolean).join("&")}`;
+  return `#${[cluster ? `cluster=${encodeURIComponent(cluster)}` : section, tail].filter(Boolean).join("&")}`;
 }
 
 const of = (section, more = {}) => address({ cluster: "", member: "", q: "", source: "", relation: "", order: "", rule: "", ...more, section });
@@ -104,7 +105,7 @@ function start(data) {
   report = data;
   const made = data.started ? new Date(data.started) : null;
   const when = made ? made.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" }) + " UTC" : "";
-  $("edition").replaceChildren(el("b", {}, when || data.snapshot), when ? el("span", {}, data.snapshot) : null);
+  $("edition").replaceChildren(el("b", {}, when || data.snapshot), el("span", {}, when && data.snapshot));
   $("sections").replaceChildren(...Object.entries(SECTIONS).map(([name, title]) => tab(name, title)));
   $("words").addEventListener("input", (event) => go({ q: event.target.value, cluster: view.cluster }, true));
   $("finder").addEventListener("submit", (event) => event.preventDefault());
@@ -131,15 +132,15 @@ function draw() {
   view = read();
   for (const name of Object.keys(SECTIONS)) {
     const current = name === view.section;
-    $(`tab-${name}`).toggleAttribute("data-current", current);
     if (current) $(`tab-${name}`).setAttribute("aria-current", "page");
     else $(`tab-${name}`).removeAttribute("aria-current");
+    if (current) $(`tab-${name}`).scrollIntoView({ inline: "nearest", block: "nearest" });
   }
   if ($("words").value !== (view.q ?? "")) $("words").value = view.q ?? "";
   $("finder").hidden = view.section === "overview";
   $("words").placeholder = `Search ${SECTIONS[view.section].toLowerCase()}`;
   document.title = `${SECTIONS[view.section]} · copydesk ${report.snapshot}`;
-  for (const name of ["funnel", "certainty", "trend"]) $("pictures").append($(name)); // before their section goes
+  for (const name of ["funnel", "doubt", "trend"]) $("pictures").append($(name)); // before their section goes
   const painted = { overview, clusters, sources, removed, repairs, quarantine, run }[view.section]();
   if (painted) $("main").replaceChildren(...painted);
   $("main").dataset.section = view.section;
@@ -150,7 +151,7 @@ const heading = (title, lead) => el("div", { class: "heading" }, el("h1", {}, ti
 const empty = (words) => el("p", { class: "empty" }, words);
 
 /** A table of at most ROWS rows, and a button for the next ones. Columns: [title, cell of a row, class]. */
-function table(caption, columns, rows, none) {
+function table(caption, columns, rows, none, kind = null) {
   if (!rows.length) return empty(view.q ? "Nothing matches the search." : none);
   const body = el("tbody");
   const more = el("button", { class: "more", type: "button", on: { click: () => add() } });
@@ -164,11 +165,14 @@ function table(caption, columns, rows, none) {
   }
   add();
   const head = el("tr", {}, columns.map(([title, , kind]) => el("th", { scope: "col", class: kind }, title)));
-  return el("div", {}, el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body), more);
+  return el("div", { class: kind }, el("table", {}, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body), more);
 }
 
 const number = (key) => (row) => (row[key] ? figure(row[key]) : "");
-const line = (text) => el("q", {}, text || "\u2003");
+
+/** A text whose invisible characters are told by their codes. */
+const visible = (text) => (text || "\u2003").split(/([\p{Cc}\p{Cf}\u2028\u2029])/u).map((piece, place) =>
+  place % 2 ? el("i", { class: "sign" }, piece.codePointAt(0).toString(16).toUpperCase().padStart(2, "0")) : piece);
 
 function examples(row) {
   const name = (one) => [one.name, one.source].filter(Boolean).join(" · ");
@@ -196,36 +200,35 @@ function overview() {
   };
   const losses = Object.entries(counts.duplicates).map(([name, many]) => `${figure(many)} ${RELATIONS[name] ?? name}`).join(", ");
   const funnel = described("funnel", "From read to kept", `${figure(counts.records)} records read, duplicates: ${losses || "none"}, ${figure(counts.kept)} kept`);
-  const certainty = described("certainty", "How sure the verdicts are", "Duplicates by the probability that they are one story with the one kept");
+  const doubt = described("doubt", "Verdicts in doubt", "Near copies and rewrites by the probability that they are one story with the one kept");
   const trend = described("trend", "The last snapshots", `Kept stories, duplicates and quarantined records of ${report.trend.length} snapshots`);
-  certainty?.append(
-    el("p", { class: "note" }, "Near copies and rewrites by the probability that they and the kept story are one. ",
-      el("a", { href: of("clusters", { order: "doubt" }) }, "Read the most doubtful")));
+  const { judged, doubted } = report;
+  const surely = `${doubted ? figure(judged - doubted) : "All"} of the ${plural(judged, "near copy or rewrite", "near copies and rewrites")} ` +
+    "have a probability of 95 % or more to be one story with the one kept.";
+  doubt?.append(el("p", { class: "note" }, `${surely} These are the others. `, el("a", { href: of("clusters", { order: "doubt" }) }, "Read the most doubtful")));
   return [
     heading(`${plural(counts.kept, "story", "stories")} kept`,
       `of ${plural(counts.records, "record")} in ${plural(counts.files, "file")} of ${report.raw}: ${plural(duplicates, "duplicate")} in ` +
       `${plural(report.clusters_in_all, "cluster")}, ${plural(report.quarantine.all, "record")} quarantined; ${verdict}.`),
-    el("div", { class: "plates" }, [
-      funnel,
-      el("div", {}, [
-        certainty,
-        trend ?? el("section", { class: "plate" }, el("h2", {}, "The last snapshots"),
-          el("p", { class: "note" }, "This is the only one there is. From the next run on, trends stand here."))].filter(Boolean)),
-    ].filter(Boolean)),
-    el("section", { class: "plate wide" }, el("h2", {}, "What the editor may want to see"), el("ul", { class: "leads" }, leads())),
+    el("div", { class: "plates" },
+      el("div", {}, funnel, doubt ?? (judged ? plate("Verdicts in doubt", surely) : null)),
+      el("div", {},
+        el("section", { class: "plate" }, el("h2", {}, "What the editor may want to see"), el("ul", { class: "leads" }, leads())),
+        trend ?? plate("The last snapshots", "This is the only one there is. From the next run on, trends stand here."))),
   ];
 }
 
+const plate = (title, words) => el("section", { class: "plate" }, el("h2", {}, title), el("p", { class: "note" }, words));
+
 /** One sentence a section, with the way there. */
 function leads() {
-  const { clusters, removed, repairs, quarantine, gates } = report;
-  const doubtful = clusters.filter((one) => one.lowest < 0.7).length;
+  const { doubtful, removed, repairs, quarantine, gates } = report;
   const first = removed.lines[0];
   const worst = gates.find((gate) => gate.status === "failed") ?? gates.find((gate) => ["warned", "accepted"].includes(gate.status));
   const told = [
-    [of("clusters", { order: "doubt" }), doubtful ? `${plural(doubtful, "cluster")} with a verdict under 70 %` : "No verdict on show is under 70 %"],
+    [of("clusters", { order: "doubt" }), doubtful ? `${plural(doubtful, "cluster")} with a verdict under 70 %` : "No verdict is under 70 %"],
     first && [of("removed"), `Most often removed: “${first.text}”, ${plural(first.times, "time")}`],
-    repairs.edits[0] && [of("repairs"), `${plural(repairs.distinct, "kind")} of broken characters mended, such as ${repairs.edits[0].before} → ${repairs.edits[0].after}`],
+    repairs.edits[0] && [of("repairs"), `${plural(repairs.distinct, "kind")} of broken characters mended`],
     quarantine.all && [of("quarantine"), `${plural(quarantine.all, "record")} could not be curated`],
     worst && [of("run"), `${worst.status}: ${worst.message}`],
   ];
@@ -248,7 +251,7 @@ function sources() {
       ["Taken", number("taken"), "number"],
       ["Versions", number("versions"), "number"],
       ["Quarantined", number("quarantined"), "number"],
-    ], rows, "There are no stories."),
+    ], rows, "There are no stories.", "narrow"),
     left(report.sources.all - report.sources.rows.length, "source"),
   ];
 }
@@ -261,7 +264,7 @@ function removed() {
   const why = Object.fromEntries(rules.map((rule) => [rule.rule, rule.why]));
   const rule = view.rule ?? "";
   const found = lines.filter((row) => (!rule || row.rule === rule) && matches(words, row.text, row.rule, why[row.rule]));
-  const picked = (row) => el("a", { href: of("removed", { rule: row.rule === rule ? "" : row.rule }), "aria-current": row.rule === rule && "true" }, row.rule);
+  const taken = (row) => el("a", { href: of("removed", { rule: row.rule === rule ? "" : row.rule }), "aria-current": row.rule === rule && "true" }, row.rule);
   return [
     heading("Removed lines", "What was taken off the stories because it is no part of them, most frequent lines first."),
     el("div", { class: "split" },
@@ -269,11 +272,11 @@ function removed() {
         rule && el("p", { class: "note" }, why[rule], " ", el("a", { href: of("removed") }, "All rules")),
         table("Removed lines", [
           ["Times", number("times"), "number"],
-          ["Line", (row) => line(row.text), "text"],
+          ["Line", (row) => el("q", {}, visible(row.text)), "text"],
           ["Rule", (row) => [el("b", {}, row.rule), el("small", {}, why[row.rule])]],
           ["For example in", examples],
         ], found, "No line was removed."), left(distinct - lines.length, "line")),
-      el("section", { class: "aside" }, el("h2", {}, "Rules"), table("Rules", [["Rule", picked], ["Lines", number("lines"), "number"]], rules, "No rule took a line."))),
+      el("section", { class: "aside" }, el("h2", {}, "Rules"), table("Rules", [["Rule", taken], ["Lines", number("lines"), "number"]], rules, "No rule took a line."))),
   ];
 }
 
@@ -285,8 +288,8 @@ function repairs() {
     heading("Repairs", "Broken characters, before and after, most frequent first."),
     table("Repairs", [
       ["Times", number("times"), "number"],
-      ["Before", (row) => el("del", {}, row.before || "\u2003"), "text"],
-      ["After", (row) => el("ins", {}, row.after || "\u2003"), "text"],
+      ["Before", (row) => el("del", {}, visible(row.before)), "text"],
+      ["After", (row) => el("ins", {}, visible(row.after)), "text"],
       ["How", (row) => row.fix],
       ["For example in", examples],
     ], found, "Nothing had to be repaired."),
@@ -339,7 +342,7 @@ function run() {
 function clusters() {
   const words = needles();
   const searched = !words.length || all();
-  if (!searched) Promise.all(unloaded().map(load)).then(again, again); // texts are searched as soon as they are there
+  if (!searched) Promise.allSettled(unloaded().map(load)).then(again); // texts are searched as soon as they are there
   if (!$("list")) {
     const pick = el("div", { class: "pick" }, el("h1", {}, "Clusters"), choices(), el("p", { id: "found", class: "note" }), el("ol", { id: "list" }));
     $("main").replaceChildren(el("div", { class: "desk" }, pick, el("article", { id: "cluster", tabindex: -1, "aria-label": "Cluster" })));
@@ -348,7 +351,7 @@ function clusters() {
   const filters = JSON.stringify([view.q, view.source, view.relation, view.order, searched]);
   if (filters !== filled) {
     const found = report.clusters.filter((one) =>
-      (!view.source || one.sources.includes(view.source)) && (!view.relation || view.relation in one.relations));
+      (!view.source || one.sources.includes(view.source)) && (!view.relation || Object.hasOwn(one.relations, view.relation)));
     listed = sorted(words.length ? found.filter((one) => inside(one, words)) : found);
     fill(searched);
     filled = filters;
@@ -356,8 +359,11 @@ function clusters() {
   for (const link of $("list").querySelectorAll("a")) {
     const current = link.dataset.id === view.cluster;
     link.href = address({ cluster: link.dataset.id, member: "" });
-    link.toggleAttribute("aria-current", current);
-    if (current) link.scrollIntoView({ block: "nearest" });
+    if (!current) link.removeAttribute("aria-current");
+    else {
+      link.setAttribute("aria-current", "true");
+      link.scrollIntoView({ block: "nearest" });
+    }
   }
   $("main").classList.toggle("opened", Boolean(view.cluster));
   for (const key of ["source", "relation", "order"]) $(key).value = view[key] ?? "";
@@ -365,10 +371,11 @@ function clusters() {
 }
 
 const unloaded = () => [...new Set(report.clusters.map((one) => one.part))].filter((part) => !parts[part]);
-const all = () => !unloaded().length;
+const all = () => tried || !unloaded().length;
 const whole = (one) => parts[one.part]?.find((cluster) => cluster.id === one.id);
 
 function again() {
+  tried = true;
   drawn = null;
   draw();
 }
@@ -381,7 +388,7 @@ function inside(one, words) {
 
 function sorted(found) {
   const by = { doubt: (a, b) => a.lowest - b.lowest, size: (a, b) => b.size - a.size, newest: (a, b) => ((a.newest ?? "") < (b.newest ?? "") ? 1 : -1) };
-  return view.order in by ? [...found].sort(by[view.order]) : found;
+  return Object.hasOwn(by, view.order ?? "") ? [...found].sort(by[view.order]) : found;
 }
 
 function choices() {
@@ -425,7 +432,7 @@ function open() {
 
 function show(cluster) {
   const { kept, members } = cluster;
-  const chosen = members.find((member) => member.id === view.member) ?? members[0];
+  const chosen = picked(members);
   const hidden = cluster.size - 1 - members.length;
   const choice = (member) => el("li", {}, el("a", { href: address({ member: member.id }), "aria-current": member === chosen ? "true" : null, class: member.relation },
     el("b", {}, member.source ?? "no source"), el("small", {}, `${RELATIONS[member.relation] ?? member.relation}, ${percent(member.probability)}`)));
@@ -441,6 +448,9 @@ function show(cluster) {
   if ($("cluster").dataset.id !== cluster.id) $("cluster").scrollTop = 0;
   $("cluster").dataset.id = cluster.id;
 }
+
+/** The member of the address, else the most doubtful one. */
+const picked = (members) => members.find((member) => member.id === view.member) ?? [...members].sort((a, b) => a.probability - b.probability)[0];
 
 function verdict(member) {
   const sure = member.probability >= 0.9 ? "Sure" : member.probability >= 0.7 ? "Likely" : "Doubtful";
@@ -525,7 +535,7 @@ function walk(step) {
 function change(turn) {
   const one = report.clusters.find((cluster) => cluster.id === view.cluster);
   const members = (one && whole(one)?.members) ?? [];
-  const place = Math.max(0, members.findIndex((member) => member.id === view.member));
-  const next = members[Math.max(0, Math.min(members.length - 1, place + turn))];
+  const place = members.indexOf(picked(members));
+  const next = members[(place + turn + members.length) % members.length];
   if (next) go({ member: next.id }, true);
 }

@@ -178,8 +178,9 @@ def _groups(file: pq.ParquetFile, path: Path, groups: list[tuple[Path, int]]) ->
 def _coded(names: pa.ChunkedArray[Any], known: dict[str | None, int]) -> Ints:
     """The number of each name; new names are added."""
     encoded = names.combine_chunks().dictionary_encode()
-    codes = np.array([known.setdefault(name, len(known)) for name in encoded.dictionary.to_pylist()] + [0], np.int64)
-    return codes[pc.fill_null(encoded.indices, len(codes) - 1).to_numpy(zero_copy_only=False)]
+    codes: Ints = np.array([known.setdefault(name, len(known)) for name in encoded.dictionary.to_pylist()] + [0], np.int64)
+    found: Ints = codes[pc.fill_null(encoded.indices, len(codes) - 1).to_numpy(zero_copy_only=False)]
+    return found
 
 
 def _flat(lists: pa.ChunkedArray[Any], names: Sequence[str]) -> tuple[Ints, list[Any]]:
@@ -193,7 +194,8 @@ def _words(lines: Any) -> Ints:
     """The words of each line; a character of a script without spaces is one."""
     from tasks.kernels import words as kernel
 
-    return kernel.count(*terms.buffers(lines), _kinds())
+    counted: Ints = kernel.count(*terms.buffers(lines), _kinds())
+    return counted
 
 
 @cache
@@ -242,7 +244,8 @@ def story_keys(ids: Any) -> Keys:
 def _joined(parts: Sequence[Rows]) -> Rows:
     """All rows, sorted by key."""
     if not parts:
-        return Rows(*(np.zeros(0, kind) for kind in (np.uint64, np.uint64, np.int64, np.int64, np.int64)))
+        none, keys = np.zeros(0, np.int64), np.zeros(0, np.uint64)
+        return Rows(keys, keys, none, none, none)
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__dataclass_fields__]
     order = np.argsort(columns[0])
     return Rows(*(column[order] for column in columns))
