@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import json
@@ -93,9 +94,19 @@ def is_what_it_says(snippet: Snippet) -> None:
     assert snippet.body.strip()
 
 
+def is_ini(snippet: Snippet) -> None:
+    """Units of systemd are written so; they may name a key twice."""
+    found = configparser.RawConfigParser(strict=False)
+    found.optionxform = str  # type: ignore[assignment,method-assign]  # keys stay as they are written
+    found.read_string(snippet.body)
+    assert found.sections()
+
+
 HOW: dict[str, Callable[[Snippet], None]] = {
+    "": is_what_it_says,
     "console": shown,
     "diff": is_what_it_says,
+    "ini": is_ini,
     "json": reads,
     "sh": parses,
     "sql": queries,
