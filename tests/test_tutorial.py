@@ -104,13 +104,14 @@ def follow(snippet: Snippet, terminal: Terminal) -> None:
     else:
         assert snippet.language == "console", snippet
         for command, shown in console(snippet.body):
+            wanted = terminal.typed(shown) or "…"
             end = time.monotonic() + (PATIENCE if ".eventually" in snippet.marks else 0)
             code, said = terminal.type(command)
-            while not (code == 0 and fits(terminal.typed(shown), said)) and time.monotonic() < end:
+            while not (code == 0 and fits(wanted, said)) and time.monotonic() < end:
                 time.sleep(1)
                 code, said = terminal.type(command)
             assert code == 0, f"{snippet}: {command}\n{said}{logs(terminal)}"
-            assert fits(terminal.typed(shown), said), f"{snippet}: {command} says\n{said}{logs(terminal)}"
+            assert fits(wanted, said), f"{snippet}: {command} says\n{said}{logs(terminal)}"
 
 
 def logs(terminal: Terminal) -> str:
