@@ -293,15 +293,22 @@ def _anchor(name: str) -> str:
 
 def _verb(verb: argparse.ArgumentParser, says: str) -> str:
     formatter = verb._get_formatter()  # noqa: SLF001
-    rows, synopsis = [], [verb.prog]
+    rows, places, choices = [], [], []
     for action in verb._actions:  # noqa: SLF001
-        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction) or action.help == argparse.SUPPRESS:  # noqa: SLF001
+        if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:  # noqa: SLF001
+            continue
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            places.append(f"{action.metavar} ...")
             continue
         value = "" if action.nargs == 0 else formatter._format_args(action, _value(action))  # noqa: SLF001
         name = ", ".join(f"{option} {value}".strip() for option in action.option_strings) or value
-        synopsis.append(name.split(", ")[-1] if action.required else f"[{name.split(', ')[-1]}]" if action.option_strings else value)
         rows.append((code(name), prose(formatter._expand_help(action) if action.help else "")))  # noqa: SLF001
-    told = [f"## {verb.prog}\n\n{prose(verb.description or says)}\n", f"```text\n{' '.join(synopsis)}\n```\n"]
+        last = name.split(", ")[-1]
+        if action.option_strings:
+            choices.append(last if action.required else f"[{last}]")
+        else:
+            places.append(value)
+    told = [f"## {verb.prog}\n\n{prose(verb.description or says)}\n", f"```text\n{' '.join([verb.prog, *places, *choices])}\n```\n"]
     if rows:
         told.append(table(("argument", "meaning"), rows))
     told += _paragraphs(verb.epilog or "")
