@@ -55,12 +55,14 @@ def understood(command: str) -> None:
 
 
 def loads(snippet: Snippet) -> None:
-    """TOML: settings, or rules."""
+    """TOML: settings, rules, or overrides."""
     values = tomllib.loads(snippet.body)
+    path = Path("snippet.toml")
+    path.write_text(snippet.body, encoding="utf-8")
     if values.keys() & {"rule", "disable"}:
-        path = Path("rules.toml")
-        path.write_text(snippet.body, encoding="utf-8")
         read_rules(path)
+    elif "override" in values:
+        pytest.importorskip("tasks.overrides").read(path)
     else:
         Settings.model_validate(values)
 
@@ -79,10 +81,10 @@ def is_yaml(snippet: Snippet) -> None:
 
 
 def queries(snippet: Snippet) -> None:
-    """SQL: DuckDB answers, with rows."""
+    """SQL: DuckDB knows the tables and columns."""
     duckdb = pytest.importorskip("duckdb")
     with duckdb.connect() as connection:
-        assert connection.execute(snippet.body).fetchall()
+        connection.execute(snippet.body).fetchall()
 
 
 def shown(snippet: Snippet) -> None:  # what `console` runs, test_what_a_console_shows_is_so does
