@@ -130,11 +130,13 @@ def test_a_block_is_what_its_fence_says(snippet: Snippet) -> None:
     "page", [page for page in PAGES if any(one.language == "python" for one in snippets(page))], ids=lambda page: page.stem
 )
 def test_the_python_of_a_page_runs(page: Path) -> None:
-    """From top to bottom, in one session."""
+    """From top to bottom, in one session; what is marked `{.server}` is only compiled."""
     names: dict[str, object] = {}
     for snippet in snippets(page):
         if snippet.language == "python":
-            exec(compile(snippet.body, str(snippet), "exec"), names)  # noqa: S102 - our own pages
+            code = compile(snippet.body, str(snippet), "exec")
+            if ".server" not in snippet.marks:
+                exec(code, names)  # noqa: S102 - our own pages
 
 
 def shows() -> Iterator[tuple[Snippet, str, str]]:
@@ -172,3 +174,4 @@ def test_what_is_shown_is_compared() -> None:
         ["path"],
         ["run", "--set", "near.jaccard=0.6"],
     ]
+    assert list(calls("A=b .venv/bin/copydesk completion bash > copydesk; pip install copydesk")) == [["completion", "bash"]]
