@@ -309,9 +309,9 @@ def _verb(verb: argparse.ArgumentParser, says: str) -> str:
         else:
             places.append(value)
     told = [f"## {verb.prog}\n\n{prose(verb.description or says)}\n", f"```text\n{' '.join([verb.prog, *places, *choices])}\n```\n"]
+    told += _paragraphs(verb.epilog or "")
     if rows:
         told.append(table(("argument", "meaning"), rows))
-    told += _paragraphs(verb.epilog or "")
     return "\n".join(told)
 
 
@@ -319,7 +319,7 @@ def _paragraphs(epilog: str) -> Iterator[str]:
     """What stands at the foot of the help: prose, and examples, whose lines are indented."""
     for paragraph in filter(str.strip, epilog.split("\n\n")):
         lines = paragraph.strip("\n").splitlines()
-        shown = [re.sub(r" {3,}(?=[^#\s])", "   # ", line.strip(), count=1) for line in lines if line.startswith("  ")]
+        shown = [re.sub(r"( {3,})(?=[^#\s])", r"\1# ", line.strip(), count=1) for line in lines if line.startswith("  ")]
         said = " ".join(line.strip() for line in lines if not line.startswith("  "))
         if said:
             yield prose(said[0].upper() + said[1:]) + "\n"
