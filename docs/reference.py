@@ -28,6 +28,7 @@ TABLES_SAY = {
     "duplicates": "The cleaned text of every story that a kept one stands for.",
     "quarantine": "Records that could not be curated, with what text there is.",
     "decisions": "One row for every record of the seen set: what became of it, and why. Scores and evidence are of the pair (row, kept story).",
+    "changes": "What is new in stories since the parent snapshot, for readers that follow along.",
     "inputs": "The ledger: one row for every raw file.",
 }
 
