@@ -17,6 +17,7 @@ from inline import inline, run
 from snippets import Snippet, calls, commands, console, fits, snippets
 
 from flows.command_line import main, parser
+from tasks import validate
 from tasks.boilerplate.rules import read_rules
 from tasks.settings import Settings
 
@@ -68,11 +69,15 @@ def loads(snippet: Snippet) -> None:
 
 
 def reads(snippet: Snippet) -> None:
-    """JSON: one value, or one a line."""
+    """JSON: one value, or one a line; an expectation is one that a suite can have."""
     try:
-        json.loads(snippet.body)
+        value = json.loads(snippet.body)
     except ValueError:
         assert [json.loads(line) for line in snippet.body.splitlines()]
+        return
+    if isinstance(value, dict) and "kwargs" in value:
+        Path("stories.json").write_text(json.dumps({"name": "stories", "expectations": [value]}), encoding="utf-8")
+        assert validate.load_suite("stories", Path()).names == (value["meta"]["name"],)
 
 
 def is_yaml(snippet: Snippet) -> None:
