@@ -317,8 +317,10 @@ def _verb(verb: argparse.ArgumentParser, says: str) -> str:
 
 
 def _paragraphs(epilog: str) -> Iterator[str]:
-    """What stands at the foot of the help: prose, and examples, whose lines are indented."""
-    for paragraph in filter(str.strip, epilog.split("\n\n")):
+    """What stands at the foot of the help: prose, and examples, whose lines are indented. The exit codes have their table."""
+    for paragraph in epilog.split("\n\n"):
+        if not paragraph.strip() or paragraph.startswith("exit codes:"):
+            continue
         lines = paragraph.strip("\n").splitlines()
         shown = [re.sub(r"( {3,})(?=[^#\s])", r"\1# ", line.strip(), count=1) for line in lines if line.startswith("  ")]
         said = " ".join(line.strip() for line in lines if not line.startswith("  "))
