@@ -28,6 +28,7 @@ TABLES_SAY = {
     "duplicates": "The cleaned text of every story that a kept one stands for.",
     "quarantine": "Records that could not be curated, with what text there is.",
     "decisions": "One row for every record of the seen set: what became of it, and why. Scores and evidence are of the pair (row, kept story).",
+    "changes": "What is new in stories since the parent snapshot, for readers that follow along.",
     "inputs": "The ledger: one row for every raw file.",
 }
 
@@ -124,22 +125,27 @@ def knobs() -> str:
         "the [recipe](../why.md#what-the-recipe-is) can change a row: after a change all stories are worked again.\n"
     ]
     for section, field in settings.Settings.model_fields.items():
-        model = field.annotation
-        outside = recipe.NOT_IN_RECIPE.get(section, set())
-        apart = "Not part of the recipe." if outside is True else ""
-        if outside and outside is not True:
-            apart = f"Of {', '.join(code(knob) for knob in sorted(outside))} the content counts, not the path."
-        parts.append(f"## {section}\n\n{' '.join(filter(None, ((getattr(model, '__doc__', '') or '').strip(), apart)))}\n")
-        parts.append(table(("setting", "default", "allowed", "meaning"), _knobs(section, model)))
+        parts += _section(section, field.annotation, "##", recipe.NOT_IN_RECIPE.get(section, ()))
     return "\n".join(parts)
 
 
-def _knobs(section: str, model: Any) -> Iterator[tuple[str, ...]]:
-    for name, field in model.model_fields.items():
-        if hasattr(field.annotation, "model_fields"):
-            yield from _knobs(f"{section}.{name}", field.annotation)
-        else:
-            yield code(f"{section}.{name}"), _default(name, field), _allowed(field), prose(field.description or "")
+def _section(name: str, model: Any, depth: str, outside: Any) -> Iterator[str]:
+    """A section's heading and table, then those of its inner sections."""
+    about = [" ".join((model.__doc__ or "").split())]
+    if outside is True:
+        about.append("Not part of the recipe.")
+    elif outside:
+        about.append(f"Of {', '.join(code(knob) for knob in sorted(outside))} the content counts, not the path.")
+    yield f"{depth} {name}\n\n{prose(' '.join(about))}\n"
+    inner = {knob: field for knob, field in model.model_fields.items() if hasattr(field.annotation, "model_fields")}
+    rows = [
+        (code(f"{name}.{knob}"), _default(knob, field), _allowed(field), prose(field.description or ""))
+        for knob, field in model.model_fields.items()
+        if knob not in inner
+    ]
+    yield table(("setting", "default", "allowed", "meaning"), rows)
+    for knob, field in inner.items():
+        yield from _section(f"{name}.{knob}", field.annotation, depth + "#", ())
 
 
 def _default(name: str, field: FieldInfo) -> str:
@@ -164,7 +170,7 @@ def _allowed(field: FieldInfo) -> str:
     high = next((bound.le for bound in bounds if isinstance(bound, annotated_types.Le)), None)
     span = f"{low} to {high}" if low is not None and high is not None else f"{low} or more" if low is not None else ""
     if typing.get_origin(field.annotation) is tuple:
-        return "names, the first one present wins"
+        return "names"
     words = [*([span] if span else []), *choices]
     return ", ".join(words) or {bool: "`true`, `false`", float: "a number", int: "a whole number"}.get(_parts(field.annotation)[0], "text")
 
@@ -288,22 +294,40 @@ def _anchor(name: str) -> str:
 
 def _verb(verb: argparse.ArgumentParser, says: str) -> str:
     formatter = verb._get_formatter()  # noqa: SLF001
-    rows, synopsis = [], [verb.prog]
+    rows, places, choices = [], [], []
     for action in verb._actions:  # noqa: SLF001
-        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction) or action.help == argparse.SUPPRESS:  # noqa: SLF001
+        if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:  # noqa: SLF001
+            continue
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            places.append(f"{action.metavar} ...")
             continue
         value = "" if action.nargs == 0 else formatter._format_args(action, _value(action))  # noqa: SLF001
         name = ", ".join(f"{option} {value}".strip() for option in action.option_strings) or value
-        synopsis.append(name.split(", ")[-1] if action.required else f"[{name.split(', ')[-1]}]" if action.option_strings else value)
         rows.append((code(name), prose(formatter._expand_help(action) if action.help else "")))  # noqa: SLF001
-    told = [f"## {verb.prog}\n\n{prose(verb.description or says)}\n", f"```text\n{' '.join(synopsis)}\n```\n"]
+        last = name.split(", ")[-1]
+        if action.option_strings:
+            choices.append(last if action.required else f"[{last}]")
+        else:
+            places.append(value)
+    told = [f"## {verb.prog}\n\n{prose(verb.description or says)}\n", f"```text\n{' '.join([verb.prog, *places, *choices])}\n```\n"]
+    told += _paragraphs(verb.epilog or "")
     if rows:
         told.append(table(("argument", "meaning"), rows))
-    if verb.epilog and isinstance(formatter, argparse.RawDescriptionHelpFormatter):
-        told.append(f"```text\n{verb.epilog.strip()}\n```\n")
-    elif verb.epilog:
-        told.append(prose(verb.epilog) + "\n")
     return "\n".join(told)
+
+
+def _paragraphs(epilog: str) -> Iterator[str]:
+    """What stands at the foot of the help: prose, and examples, whose lines are indented. The exit codes have their table."""
+    for paragraph in epilog.split("\n\n"):
+        if not paragraph.strip() or paragraph.startswith("exit codes:"):
+            continue
+        lines = paragraph.strip("\n").splitlines()
+        shown = [re.sub(r"( {3,})(?=[^#\s])", r"\1# ", line.strip(), count=1) for line in lines if line.startswith("  ")]
+        said = " ".join(line.strip() for line in lines if not line.startswith("  "))
+        if said:
+            yield prose(said[0].upper() + said[1:]) + "\n"
+        if shown:
+            yield "```sh\n" + "\n".join(shown) + "\n```\n"
 
 
 def _value(action: argparse.Action) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -13,7 +14,9 @@ _FENCE = re.compile(
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w-]*)[ \t]*(?:\{(?P<marks>[^}\n]*)\})?[ \t]*\n(?P<body>.*?)^(?P=indent)(?P=fence)[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
-_OPERATORS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "("})
+_OPERATORS = frozenset({"|", "||", "&", "&&", ";", "("})
+_REDIRECTIONS = frozenset({">", ">>", "<", ">&"})
+_BEFORE = re.compile(r"[A-Za-z_]\w*=.*|sudo|env|exec|nohup|time|[\d*/,-]+")  # what may stand before a command: variables, a crontab's times
 
 
 class Snippet(NamedTuple):
@@ -69,20 +72,18 @@ def calls(command: str, program: str = "copydesk") -> Iterator[list[str]]:
     lexer = shlex.shlex(re.sub(r"\$\([^()]*\)", "OUTPUT", command), posix=True, punctuation_chars=True)
     lexer.wordchars += ":,[]{}#%@+=!^"
     lexer.commenters = ""
-    arguments: list[str] | None = None
-    for word in lexer:
-        if word.startswith("#"):
-            break
-        if word in _OPERATORS:
-            if arguments is not None:
-                yield arguments
-            arguments = None
-        elif arguments is not None:
-            arguments.append(word)
-        elif word == program or word.endswith(f"/{program}"):
-            arguments = []
-    if arguments is not None:
-        yield arguments
+    words: list[str] = []
+    for word in [*lexer, ";"]:
+        if word not in _OPERATORS:
+            words.append(word)
+            continue
+        while words and _BEFORE.fullmatch(words[0]):
+            del words[0]
+        if words and words[0].rpartition("/")[2] == program:
+            yield list(takewhile(lambda one: not one.startswith("#") and one not in _REDIRECTIONS, words[1:]))
+        if any(one.startswith("#") for one in words):
+            return
+        words = []
 
 
 def fits(shown: str, output: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import json
@@ -16,6 +17,7 @@ from inline import inline, run
 from snippets import Snippet, calls, commands, console, fits, snippets
 
 from flows.command_line import main, parser
+from tasks import validate
 from tasks.boilerplate.rules import read_rules
 from tasks.settings import Settings
 
@@ -54,22 +56,28 @@ def understood(command: str) -> None:
 
 
 def loads(snippet: Snippet) -> None:
-    """TOML: settings, or rules."""
+    """TOML: settings, rules, or overrides."""
     values = tomllib.loads(snippet.body)
+    path = Path("snippet.toml")
+    path.write_text(snippet.body, encoding="utf-8")
     if values.keys() & {"rule", "disable"}:
-        path = Path("rules.toml")
-        path.write_text(snippet.body, encoding="utf-8")
         read_rules(path)
+    elif "override" in values:
+        pytest.importorskip("tasks.overrides").read(path)
     else:
         Settings.model_validate(values)
 
 
 def reads(snippet: Snippet) -> None:
-    """JSON: one value, or one a line."""
+    """JSON: one value, or one a line; an expectation is one that a suite can have."""
     try:
-        json.loads(snippet.body)
+        value = json.loads(snippet.body)
     except ValueError:
         assert [json.loads(line) for line in snippet.body.splitlines()]
+        return
+    if isinstance(value, dict) and "kwargs" in value:
+        Path("stories.json").write_text(json.dumps({"name": "stories", "expectations": [value]}), encoding="utf-8")
+        assert validate.load_suite("stories", Path()).names == (value["meta"]["name"],)
 
 
 def is_yaml(snippet: Snippet) -> None:
@@ -78,10 +86,10 @@ def is_yaml(snippet: Snippet) -> None:
 
 
 def queries(snippet: Snippet) -> None:
-    """SQL: DuckDB answers, with rows."""
+    """SQL: DuckDB knows the tables and columns."""
     duckdb = pytest.importorskip("duckdb")
     with duckdb.connect() as connection:
-        assert connection.execute(snippet.body).fetchall()
+        connection.execute(snippet.body).fetchall()
 
 
 def shown(snippet: Snippet) -> None:  # what `console` runs, test_what_a_console_shows_is_so does
@@ -93,9 +101,19 @@ def is_what_it_says(snippet: Snippet) -> None:
     assert snippet.body.strip()
 
 
+def is_ini(snippet: Snippet) -> None:
+    """Units of systemd are written so; they may name a key twice."""
+    found = configparser.RawConfigParser(strict=False)
+    found.optionxform = str  # type: ignore[assignment,method-assign]  # keys stay as they are written
+    found.read_string(snippet.body)
+    assert found.sections()
+
+
 HOW: dict[str, Callable[[Snippet], None]] = {
+    "": is_what_it_says,
     "console": shown,
     "diff": is_what_it_says,
+    "ini": is_ini,
     "json": reads,
     "sh": parses,
     "sql": queries,
@@ -117,11 +135,13 @@ def test_a_block_is_what_its_fence_says(snippet: Snippet) -> None:
     "page", [page for page in PAGES if any(one.language == "python" for one in snippets(page))], ids=lambda page: page.stem
 )
 def test_the_python_of_a_page_runs(page: Path) -> None:
-    """From top to bottom, in one session."""
+    """From top to bottom, in one session; what is marked `{.server}` is only compiled."""
     names: dict[str, object] = {}
     for snippet in snippets(page):
         if snippet.language == "python":
-            exec(compile(snippet.body, str(snippet), "exec"), names)  # noqa: S102 - our own pages
+            code = compile(snippet.body, str(snippet), "exec")
+            if ".server" not in snippet.marks:
+                exec(code, names)  # noqa: S102 - our own pages
 
 
 def shows() -> Iterator[tuple[Snippet, str, str]]:
@@ -159,3 +179,4 @@ def test_what_is_shown_is_compared() -> None:
         ["path"],
         ["run", "--set", "near.jaccard=0.6"],
     ]
+    assert list(calls("A=b .venv/bin/copydesk completion bash > copydesk; pip install copydesk")) == [["completion", "bash"]]

@@ -38,6 +38,7 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.home, self.place, self.jobs = home, home, list[subprocess.Popen[bytes]]()
         (home / "bin").mkdir()
+        (home / "variables").touch()
         for name, module in (("copydesk", "flows.command_line"), ("prefect", "prefect"), ("python", "")):
             script = home / "bin" / name
             script.write_text(f'#!/bin/sh\nexec {sys.executable} {f"-m {module}" if module else ""} "$@"\n')
@@ -51,15 +52,15 @@ class Terminal:
             "PYTHONPATH": str(ROOT),
         }
 
-    def typed(self, command: str) -> str:
-        """The command as it is typed here: a port that is free, and no waiting for minutes."""
-        return command.replace("4200", str(self.port)).replace("--every 1m", "--every 5s")
+    def typed(self, written: str) -> str:
+        """What is typed (or shown) here: a port that is free, and no waiting for minutes."""
+        return written.replace("4200", str(self.port)).replace("--every 1m", "--every 5s")
 
     def type(self, command: str) -> tuple[int, str]:
         """The exit code, and what was said."""
-        after = self.home / "after"
+        place, variables = self.home / "place", self.home / "variables"
         done = subprocess.run(
-            ["bash", "-c", f'{self.typed(command)}\ncode=$?; pwd > "{after}"; exit $code'],
+            ["bash", "-c", f'. "{variables}"\n{self.typed(command)}\ncode=$?; pwd > "{place}"; export -p > "{variables}"; exit $code'],
             cwd=self.place,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -68,7 +69,7 @@ class Terminal:
             timeout=PATIENCE,
             check=False,
         )
-        self.place = Path(after.read_text(encoding="utf-8").strip())
+        self.place = Path(place.read_text(encoding="utf-8").strip())
         return done.returncode, done.stdout
 
     def begin(self, block: str) -> None:
@@ -103,13 +104,14 @@ def follow(snippet: Snippet, terminal: Terminal) -> None:
     else:
         assert snippet.language == "console", snippet
         for command, shown in console(snippet.body):
+            wanted = terminal.typed(shown) or "…"
             end = time.monotonic() + (PATIENCE if ".eventually" in snippet.marks else 0)
             code, said = terminal.type(command)
-            while not (code == 0 and fits(shown, said)) and time.monotonic() < end:
+            while not (code == 0 and fits(wanted, said)) and time.monotonic() < end:
                 time.sleep(1)
                 code, said = terminal.type(command)
             assert code == 0, f"{snippet}: {command}\n{said}{logs(terminal)}"
-            assert fits(shown, said), f"{snippet}: {command} says\n{said}{logs(terminal)}"
+            assert fits(wanted, said), f"{snippet}: {command} says\n{said}{logs(terminal)}"
 
 
 def logs(terminal: Terminal) -> str:
@@ -138,6 +140,7 @@ def test_the_way_to_a_scheduled_run(terminal: Terminal) -> None:
     if not (terminal.place / "curated").is_dir():
         pytest.skip("the first part of the tutorial did not come to its end")
     terminal.environment = {name: value for name, value in terminal.environment.items() if not name.startswith("PREFECT_")}
+    (terminal.home / "variables").write_text("", encoding="utf-8")
     terminal.environment |= QUIET | {"PREFECT_HOME": str(terminal.home / "prefect"), "PREFECT_SERVER_API_PORT": str(terminal.port)}
     for snippet in PAGE:
         if ".server" in snippet.marks:
