@@ -66,6 +66,7 @@ ANSWERS = {
     "verify": "a snapshot",
     "rollback": "published",
     "path": "path",
+    "report": "path",
     "fit": "model",
     "doctor": "a check",
 }

@@ -13,11 +13,17 @@ from flows.verbs import options
 def add(verbs: Any) -> None:
     """The verb, with what can be said as verbs of its own."""
     override = options.verb(
-        verbs, "override", None, "an editor's word: two are (not) one story, keep this one, this line is (no) boilerplate"
-    )
-    override.epilog = (
+        verbs,
+        "override",
+        None,
+        "an editor's word: two are (not) one story, keep this one, this line is (no) boilerplate",
+        """
+        copydesk override different flood-gates-audit flood-gates-report --why "each has its own source"
+        copydesk override line "Read the tides with us" --boilerplate
+        copydesk override list
+        """,
         "The word is written to overrides.toml beside the settings (overrides.file), to be reviewed like code; runs obey it and mark it in the column "
-        "`override` of decisions. docs/overrides.md tells what each entry means."
+        "`override` of decisions. docs/overrides.md tells what each entry means.",
     )
     said = override.add_subparsers(title="what to say", required=True, metavar="WHAT")
     story = "raw_id, story_id (or its first digits) or raw_uri#raw_id in the published snapshot"
@@ -49,8 +55,15 @@ def add(verbs: Any) -> None:
     line.add_argument("--source", metavar="SOURCE", help="only in stories of this source")
     _notes(line)
 
-    listed = options.verb(said, "list", _list, "the entries, and what the last run made of each")
-    listed.epilog = "--json gives one object an entry: number, id, state (obeyed, matches nothing, not yet run, taken back), rows (of decisions that it decided; of a line: stories that have it), says, hint, and the entry itself."
+    listed = options.verb(
+        said,
+        "list",
+        _list,
+        "the entries, and what the last run made of each",
+        "copydesk override list --json",
+        "--json gives one object an entry: number, id, state (obeyed, matches nothing, not yet run, taken back), rows (of decisions that it "
+        "decided; of a line: stories that have it), says, hint, and the entry itself.",
+    )
     _where(listed)
     options.as_json(listed, "one JSON object an entry")
 

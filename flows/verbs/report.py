@@ -10,10 +10,17 @@ from flows.verbs import options
 
 
 def add(verbs: Any) -> None:
-    report = options.verb(verbs, "report", _report, "print the path of a snapshot's report, or open it in a browser")
-    report.epilog = (
+    report = options.verb(
+        verbs,
+        "report",
+        _report,
+        "print the path of a snapshot's report, or open it in a browser",
+        """
+        copydesk report --open
+        copydesk report 20260131T050000Z-1f2e3d4c    of an earlier snapshot, or of one that was refused
+        """,
         "The report is a page in each snapshot, for an editor; it needs no server and no network. Add #cluster=STORY_ID, #removed, #sources or another "
-        "section to its address to send somebody there. --json gives one object: snapshot, path."
+        "section to its address to send somebody there. --json gives one object: snapshot, path.",
     )
     report.add_argument(
         "snapshot", nargs="?", metavar="SNAPSHOT", help="name or path of a snapshot, refused ones too (default: the published one)"
