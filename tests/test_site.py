@@ -124,7 +124,7 @@ def test_it_works_from_disk_with_the_network_off(site: Path) -> None:
         page.goto((site / "index.html").as_uri())
         page.get_by_role("link", name="Tutorial", exact=True).first.click()
         page.wait_for_url("**/tutorial.html")
-        page.get_by_role("button", name="Search", exact=True).click()
+        page.locator(".md-search__button").click()
         page.get_by_role("combobox").fill("derivative.weighted_jaccard")
         page.get_by_text(re.compile(r"^[1-9]\d* results?$")).wait_for()
         browser.close()
