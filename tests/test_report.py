@@ -459,7 +459,12 @@ def test_the_command_says_where_the_report_is_and_opens_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda address: not opened.append(address))
+
+    def browse(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browse)
     folder = tmp_path / "curated"
     place = ["--curated", str(folder)]
     assert main(["report", *place]) == 2
