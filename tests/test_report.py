@@ -460,11 +460,11 @@ def test_the_command_says_where_the_report_is_and_opens_it(
 ) -> None:
     opened: list[str] = []
 
-    def opens(address: str) -> bool:
+    def browse(address: str) -> bool:
         opened.append(address)
         return True
 
-    monkeypatch.setattr("webbrowser.open", opens)
+    monkeypatch.setattr("webbrowser.open", browse)
     folder = tmp_path / "curated"
     place = ["--curated", str(folder)]
     assert main(["report", *place]) == 2

@@ -10,6 +10,7 @@ MANIFEST = {
     "files": "path, rows, bytes and SHA-256 of every file of the tables",
     "recipe.hash": "hash of everything that can change a row; stands in every decision",
     "recipe.spelled": "the recipe itself: settings, hashes of code, rules and models, versions of libraries, Unicode",
+    "recipe.overrides": "name of the editors' word, line entries and others; `none` without any",
     "settings": "all settings of the run, those that change no row included",
     "counts.files": "raw files of the ledger",
     "counts.records": "raw records of the seen set",
@@ -23,6 +24,8 @@ MANIFEST = {
     "gate.results": "each expectation of the run: name, severity, status, what was observed, the limit, the message",
     "match": "candidates and verdicts of this run: stories, pairs proposed, judged and found one story, hot keys and the pairs they left out, "
     "components cut",
+    "changes": "what `changes` has: the parent it is against (null: all stories are new), rows added, changed, removed, rekeyed, and its files",
+    "overrides": "the editors' word: its file and name, each entry with whether it matched and the rows it decided, and those that matched nothing",
     "held": "only if a rollback holds snapshots: which, and what of theirs this run repeats",
     "run.id": "id of the run, as in Prefect",
     "run.started": "time of the run's beginning",
