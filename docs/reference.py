@@ -205,8 +205,8 @@ def rules() -> str:
     return "\n".join(parts)
 
 
-OTHER_RULES = ("furniture", "recurring")
-"""Of the line model and of what a source repeats."""
+OTHER_RULES = ("furniture", "recurring", "override")
+"""Of the line model, of what a source repeats, and of editors."""
 
 
 def _spoken(languages: Sequence[str]) -> str:
