@@ -23,7 +23,7 @@ curate: .venv/runs
 	$(BIN)/copydesk run
 
 test: .venv/tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/tests
 	$(BIN)/ruff format --check --quiet .

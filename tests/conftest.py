@@ -75,3 +75,24 @@ def copydesk(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedPr
     return subprocess.run(
         command, cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+LONG = (
+    "quality",
+    "crash",
+    "schedule",
+    "tutorial",
+    "cluster_runs",
+    "incremental",
+    "consumers",
+    "report_page",
+    "overrides",
+    "command_line",
+    "hostile",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take long come first: whichever of the two processes ends last is then soon done."""
+    places = {f"test_{name}": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
