@@ -14,8 +14,26 @@ ROOT = Path(__file__).parent.parent
 BENCHMARKS = Path(os.environ.get("COPYDESK_BENCHMARKS") or ROOT.parent / "shared")
 
 
+# whichever of two processes ends last is sooner done when these come first
+LONG = (
+    "quality",
+    "crash",
+    "schedule",
+    "tutorial",
+    "cluster_runs",
+    "incremental",
+    "consumers",
+    "report_page",
+    "overrides",
+    "command_line",
+    "hostile",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `benchmark` skip, saying so, where the benchmark folder is missing."""
+    """The files that take long come first; tests marked `benchmark` skip, saying so, where the benchmark folder is missing."""
+    places = {f"test_{name}": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     if (BENCHMARKS / "data").is_dir():
         return
     skip = pytest.mark.skip(reason=f"no benchmarks at {BENCHMARKS} (set COPYDESK_BENCHMARKS)")
@@ -75,24 +93,3 @@ def copydesk(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedPr
     return subprocess.run(
         command, cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=False
     )
-
-
-LONG = (
-    "quality",
-    "crash",
-    "schedule",
-    "tutorial",
-    "cluster_runs",
-    "incremental",
-    "consumers",
-    "report_page",
-    "overrides",
-    "command_line",
-    "hostile",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take long come first: whichever of the two processes ends last is then soon done."""
-    places = {f"test_{name}": place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
