@@ -19,6 +19,11 @@ setup: .venv/runs
 	$(INSTALL) --no-deps --require-hashes --requirement constraints-dev.txt
 	@touch $@
 
+# For the test of PySpark, and beside the other packages: Great Expectations would import it at every start.
+.spark: .venv/tests constraints-spark.txt
+	$(INSTALL) --no-deps --require-hashes --target .spark --upgrade --requirement constraints-spark.txt
+	@touch $@
+
 curate: .venv/runs
 	$(BIN)/copydesk run
 
@@ -48,6 +53,7 @@ pins: .venv/runs
 	$(INSTALL) uv
 	$(PIN) --output-file constraints.txt
 	$(PIN) --extra dev --constraint constraints.txt --output-file constraints-dev.txt
+	echo "pyspark>=4.3" | $(subst pyproject.toml --group build,-,$(PIN)) --output-file constraints-spark.txt
 
 clean:
 	rm -rf .venv site curated/latest curated/snapshots curated/store curated/index curated/refused

@@ -57,7 +57,8 @@ def progress(as_json: bool = False) -> Iterator[None]:
         TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err, transient=True
     )
     handler = _Json() if as_json else _Bars(shown) if err.is_terminal else _Lines()
-    level, log.level = log.level, logging.INFO
+    level = log.level
+    log.setLevel(logging.INFO)  # not the attribute: loggers remember which levels they let through
     propagate, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:
@@ -65,7 +66,8 @@ def progress(as_json: bool = False) -> Iterator[None]:
             yield
     finally:
         log.removeHandler(handler)
-        log.level, log.propagate = level, propagate
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 class _Lines(logging.Handler):

@@ -81,7 +81,8 @@ class Scene:
         import vl_convert
 
         # the engine that draws has threads, and no thread is there after a fork
-        vl_convert.vega_to_svg = vl_convert.vegalite_to_svg = lambda *_, **__: "<svg></svg>"
+        for name in ("vega_to_svg", "vegalite_to_svg"):
+            setattr(vl_convert, name, lambda *_, **__: "<svg></svg>")
         with stepping(curated, kill or Kill(), told) as step, inline(step=step):
             run(self.home / "raw", curated, *self.overrides, **self.options)
 

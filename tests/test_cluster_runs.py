@@ -172,7 +172,7 @@ def test_the_same_snapshot_from_an_object_store_on_a_cluster(stories: tuple[str,
     assert latest["snapshot"] == f"snapshots/{first.snapshot.name}"
 
 
-@pytest.mark.parametrize("stage", ["work", "write"])
+@pytest.mark.parametrize("stage", ["write"])
 def test_the_same_snapshot_when_a_worker_is_killed(
     stage: str, stories: tuple[str, dict[str, str]], doomed: Dask, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -156,6 +156,7 @@ def test_a_bar_has_its_stage_s_length_from_the_start_and_a_log_one_line_a_stage(
             return out.getvalue()
 
     tty = False
+    assert not logging.getLogger("copydesk").isEnabledFor(logging.INFO)  # it is asked before the bars are there, and remembers the answer
     assert work() == "work 7 of 7\n"
     tty = True
     assert "0/7" in work()

@@ -147,7 +147,7 @@ def test_pages_without_a_story(html: str) -> None:
     "html",
     [
         f"<html><body><article>{PARAGRAPH * (2_400_000 // len(PARAGRAPH))}</article></body></html>",
-        "<html><body>" + '<div class="a b c">x</div>' * 28_000 + "</body></html>",
+        "<html><body>" + '<div class="a b c">x</div>' * 19_000 + "</body></html>",
         f"<html><body><script>{'var x = 1;' * 4_000_000}</script>{PARAGRAPH * 4}</body></html>",
     ],
     ids=["paragraphs", "elements", "scripts"],

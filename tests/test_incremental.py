@@ -82,7 +82,7 @@ step = st.one_of(
 )
 
 
-@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(step, min_size=3, max_size=9))
 def test_any_history_ends_in_what_a_run_from_scratch_publishes(history: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
