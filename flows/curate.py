@@ -452,9 +452,8 @@ def _changes(draft: Path, entries: Sequence[dict[str, Any]], before: Before, rea
     parts = feed.parts(entries, then)
     share = max(COMPARED_AT_LEAST, -(-sum(part.rows for part in parts) // job.runner.slots))
     folder = job.folder("changes")
-    calls = [
-        (batch, draft, before.snapshot, read, folder / f"{number:05d}.arrow") for number, batch in enumerate(feed.batches(parts, share))
-    ]
+    groups = publish.batches(parts, share) or [()]  # nothing new is told too
+    calls = [(batch, draft, before.snapshot, read, folder / f"{number:05d}.arrow") for number, batch in enumerate(groups)]
     compared = job.each("changes", feed.compare, calls, storage=True)
     all_of_them = (compared, draft, entries, before.snapshot, then, job.knobs.publish.file_rows)
     (told,) = job.each("changes", workers.told_changes, [all_of_them], storage=True)

@@ -86,19 +86,6 @@ def _place(path: str) -> tuple[str, int, int]:
     return month, int(part), int(of)
 
 
-def batches(found: Sequence[Part], rows: int) -> list[tuple[Part, ...]]:
-    """The parts in groups of some `rows` rows, one task each; one group at least."""
-    groups: list[list[Part]] = [[]]
-    filled = 0
-    for part in found:
-        if groups[-1] and filled + part.rows > rows:
-            groups.append([])
-            filled = 0
-        groups[-1].append(part)
-        filled += part.rows
-    return [tuple(group) for group in groups]
-
-
 def compare(batch: Sequence[Part], snapshot: Path, parent: Path | None, read: Collection[str] | None, out: Path) -> Compared:
     """Write down which rows of some files are new, gone or others.
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -156,9 +156,17 @@ def _part(leading: npt.NDArray[np.int64], parts: int) -> npt.NDArray[np.int64]:
     return leading * parts >> 16
 
 
-def batches(units: Sequence[Unit], rows: int) -> list[tuple[Unit, ...]]:
-    """The units in groups of some `rows` rows, one task each: most months of an archive are small."""
-    found: list[list[Unit]] = [[]]
+class _Sized(Protocol):
+    @property
+    def rows(self) -> int: ...
+
+
+Some = TypeVar("Some", bound=_Sized)
+
+
+def batches(units: Sequence[Some], rows: int) -> list[tuple[Some, ...]]:
+    """The units, or what else has `rows`, in groups of some rows, one task each: most months of an archive are small."""
+    found: list[list[Some]] = [[]]
     filled = 0
     for unit in units:
         if found[-1] and filled + unit.rows > rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -95,6 +96,8 @@ def told_changes(
         unreadable = str(error)
     if unreadable:
         every = feed.compare(feed.parts(now, ()), draft, None, None, compared[0].found)
+        if every.unreadable:  # what this run has just written
+            raise OSError(errno.EIO, every.unreadable, str(draft))
         found = feed.settle([every.found], draft, now, None, ())
     told = {"parent": parent.name if parent and not unreadable else None, **feed.counts(found)}
     return told | {"files": publish.write_changes(found, file_rows, draft)} | ({"unreadable": unreadable} if unreadable else {})

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 
 from flows.command_line import main
 from tasks import files, report, schema, snapshots
@@ -488,3 +489,13 @@ def test_the_command_says_where_the_report_is_and_opens_it(
     assert "has no report" in capsys.readouterr().err
     assert main(["report", *place, "20990101T000000Z-0"]) == 2
     assert "`copydesk snapshots` lists them" in capsys.readouterr().err
+
+
+# ---- the style --------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_docs_have_the_colours_of_the_report() -> None:
+    report_css, docs_css = (ROOT / "tasks" / name for name in ("report/report.css", "validate/docs.css"))
+    ours, theirs = (re.findall(r"(--[a-z-]+): ([^;]+);", path.read_text(encoding="utf-8")) for path in (report_css, docs_css))
+    assert len(theirs) > 15
+    assert set(theirs) <= set(ours)
