@@ -3,109 +3,31 @@
 from __future__ import annotations
 
 import os
-import platform
 import socket
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows import processes, watch
+from flows import draft, matching, processes, watch
 from flows import runner as runners
-from flows.folder import Lock, clear, held, work_folder
+from flows.folder import clear, held, work_folder
+from flows.job import Before, Job
 from flows.watch import Outcome
-from tasks import (
-    cluster,
-    feed,
-    files,
-    index,
-    ingest,
-    lakehouse,
-    ledger,
-    match,
-    publish,
-    recipe,
-    settings,
-    snapshots,
-    stages,
-    validate,
-    workers,
-)
+from tasks import files, index, ingest, lakehouse, ledger, match, publish, recipe, settings, snapshots, validate, workers
 from tasks import overrides as editors
 from tasks.stages import log
 
-Result = TypeVar("Result")
-RUNS_A_STORY = 120  # runs of words that are keys, of a story of 5 KB
-KEY_BYTES = 80  # a key, with what it takes to group it
-STORIES_A_TASK = 8_000  # whose keys are made together: some 70 MB of them
-SCANNED_A_TASK = 64_000  # of whose keys few are kept
-PROPOSED_AT_LEAST = 4_000  # stories whose keys are worth a range of their own
-JUDGED_AT_LEAST, JUDGED_AT_MOST = 500, 250_000  # proposed pairs that are worth a task, and that a task can hold
-COMPARED_AT_MOST = 8_000_000  # the same where most were proposed by the last run too
-WRITTEN_AT_ONCE = 40_000  # records that a task holds with their texts: some 300 MB
-COMPARED_AT_LEAST = 20_000  # rows of stories that are worth a task when they are compared with the parent's
 TOO_MUCH_NEW = 0.3  # share of the worked shards that are new, from which all stories are matched anew: the faster way
 
 
 class UnusableError(ValueError):
     """The job cannot begin: wrong usage; the text says what to do."""
-
-
-@dataclass(frozen=True)
-class Before:
-    """What the published snapshot says: nothing, on a first run."""
-
-    snapshot: Path | None
-    manifest: dict[str, Any]
-    inputs: pa.Table
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the stages of one run share."""
-
-    knobs: settings.Settings
-    curated: Path
-    work: Path
-    recipe: str
-    runner: runners.Runner
-    lock: Lock
-    word: editors.Word
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def index(self) -> Path:
-        return self.curated / "index" / self.recipe
-
-    @property
-    def roster(self) -> Path:
-        return self.work / "roster.arrow"
-
-    def folder(self, name: str) -> Path:
-        """A folder for the files of one stage."""
-        return files.folder(self.work / name)
-
-    def each(self, stage: str, function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], storage: bool = False) -> list[Result]:
-        """One task for each call, see stages.each; notes how long the stage took. A run that has lost the folder begins no other."""
-        self.lock.check()
-        began = time.perf_counter()
-        try:
-            return stages.each(stage, self.runner.tasks, self.runner.pool, function, calls, storage)
-        finally:
-            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - began, 2)
-
-    def one(self, stage: str, function: Callable[..., Result], *arguments: Any) -> Result:
-        """A stage that is one task."""
-        return self.each(stage, function, [arguments])[0]
 
 
 @flow(name="curate", flow_run_name=watch.run_name)
@@ -166,8 +88,7 @@ def _curate(
     files.reachable(target)
     files.folder(target)
     with held(target, wait, flow_run.id) as lock:
-        started = datetime.now(UTC)
-        run_id = str(flow_run.id or uuid.uuid4())
+        started, run_id = datetime.now(UTC), str(flow_run.id or uuid.uuid4())
         log.info("run %s, process %d on %s", run_id, os.getpid(), socket.gethostname(), extra={"run": run_id})
         before = _before(target)
         found = _walk(source, raw, before, prune)
@@ -183,26 +104,14 @@ def _curate(
             return _followed(nothing_new, knobs.publish, target)
         with work_folder(target) as work, runners.runner(runner, knobs.run.workers) as used:
             runners.same_recipe(used, knobs, spelled)
-            job = Job(knobs, target, work, recipe.recipe_hash(spelled), used, lock, word)
+            job = Job(knobs, target, work, spelled, used, lock, word, run_id, started)
             _refuse_islands(used, source, work)
             used.pool.submit(workers.load_suites, _folder(knobs.check)).result()
             inputs, unsettled = _read(found, changes, before, prune, job)
             if nothing_new and ledger.same_content(before.inputs, inputs):
                 _tidy(target, before)
                 return _followed(nothing_new, knobs.publish, target)
-            last = index.last(job.index, before.snapshot.name) if before.snapshot and not again else None
-            counts = _work(inputs, last, full, job)
-            last = _comparable(last, counts)
-            matched, chosen = _match(list(counts), last, word.changed(_overrides(before)), job)
-            decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
-            draft, entries = _write(decided, chosen, counts, inputs, before, last, job)
-
-            told = _changes(draft, entries, before, None if again else changes.read, job)
-            manifest = _manifest(entries, before, counts, spelled, started, job)
-            manifest |= {"settings": knobs.model_dump(mode="json"), "match": matched, "changes": told}
-            manifest["overrides"] = _obeyed(chosen, counts, job)
-            manifest["run"] |= {
-                "id": run_id,
+            read = {
                 "raw": str(source),
                 "skipped": found.skipped,
                 "skipped_records": ledger.skipped(inputs),
@@ -210,10 +119,32 @@ def _curate(
                 "unsettled": unsettled,
                 "vanished": changes.vanished,
             }
-            judged = (draft, manifest, before.snapshot, before.manifest, _folder(knobs.check), knobs.gate, tuple(accept))
-            manifest = job.one("gate", workers.judge, *judged)
-            manifest["run"] |= {"seconds": round((datetime.now(UTC) - started).total_seconds(), 1), "stages": job.seconds}
-            return _followed(_publish(job, draft, manifest, inputs, counts, chosen), knobs.publish, target)
+            return _followed(_make(inputs, read, None if again else changes.read, before, full, accept, job), knobs.publish, target)
+
+
+def _make(
+    inputs: pa.Table, told: Mapping[str, Any], read: Sequence[str] | None, before: Before, full: bool, accept: tuple[str, ...], job: Job
+) -> Outcome:
+    """From the ledger to a snapshot in its place.
+
+    Args:
+        told: what the manifest says of the reading.
+        read: the raw files that were read; None where all is made again.
+    """
+    last = index.last(job.index, before.snapshot.name) if before.snapshot and read is not None else None
+    counts = _work(inputs, last, full, job)
+    last = _comparable(last, counts)
+    matched, chosen = matching.choose(list(counts), last, job.word.changed(_overrides(before)), job)
+    decided = publish.Decided(job.roster, chosen.standing, chosen.copies, tuple(ledger.vanished(inputs).to_pylist()), job.recipe)
+    folder, entries = draft.write(decided, chosen, counts, inputs, before, last, job)
+    changes = draft.changes(folder, entries, before, read, job)
+    manifest = draft.manifest(entries, before, counts, job) | {"match": matched, "changes": changes}
+    manifest["overrides"] = draft.obeyed(chosen, counts, job)
+    manifest["run"] |= told
+    judged = (folder, manifest, before.snapshot, before.manifest, _folder(job.knobs.check), job.knobs.gate, accept)
+    manifest = job.one("gate", workers.judge, *judged)
+    manifest["run"] |= {"seconds": round((datetime.now(UTC) - job.started).total_seconds(), 1), "stages": job.seconds}
+    return _publish(job, folder, manifest, inputs, counts, chosen)
 
 
 # ---- before the work --------------------------------------------------------------------------------------------------
@@ -280,18 +211,6 @@ def _recipe_changed(before: Before, spelled: Mapping[str, Any]) -> bool:
 # ---- the stages -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What match and cluster found, in files: pairs of one story, standings (a folder), copies; and the ranks whose cluster may have changed.
-    What of the editors' word was found."""
-
-    pairs: Path
-    standing: Path
-    copies: Path
-    stirred: Path
-    obeyed: editors.Obeyed
-
-
 def _read(found: ingest.Found, changes: ledger.Changes, before: Before, prune: bool, job: Job) -> tuple[pa.Table, tuple[str, ...]]:
     """Copy the records of new and changed files into the store; gives the ledger as it will be, and the files left to the next run."""
     wanted = set(changes.read)
@@ -338,172 +257,18 @@ def _comparable(last: index.Last | None, counts: Mapping[str, Any]) -> index.Las
     return last if len(set(last.counts) ^ set(counts)) <= max(2, TOO_MUCH_NEW * len(counts)) else None
 
 
-def _match(shards: Sequence[str], last: index.Last | None, changed: Sequence[str], job: Job) -> tuple[dict[str, int], Chosen]:
-    """Global: keys by range, pairs by range, verdicts by part, clusters by component. Counts what was proposed and capped.
-
-    Args:
-        changed: stories of which editors said something else in the last run.
-    """
-    near, derivative, policy = job.knobs.near, job.knobs.derivative, job.knobs.cluster
-    folder, roster = job.folder("match"), job.roster
-    stories = job.one("roster", index.write_roster, job.index, shards, tuple(last.counts) if last else (), roster)
-    only = folder / "touched.arrow" if last else None
-    if only:
-        job.one("touched", match.touched, roster, only, near, derivative)
-    proposed = _propose(stories, only, "pairs", job)
-    pairs = sum(part.pairs for part in proposed)
-    parts = max(1, min(job.runner.slots, pairs // JUDGED_AT_LEAST), -(-pairs // (COMPARED_AT_MOST if only else JUDGED_AT_MOST)))
-    judged = job.each("judge", match.judge, [(proposed, roster, folder, near, derivative, part, parts) for part in range(parts)])
-    let_go = None
-    if last and only:
-        let_go, doubtful = folder / "let-go.arrow", folder / "doubtful.arrow"
-        if job.one("dropped", match.doubtful, judged, last.pairs, roster, only, doubtful, let_go, near, derivative):
-            job.one("dropped", match.keep, let_go, _propose(stories, doubtful, "doubtful", job))
-    parts = max(1, min(4 * job.runner.slots, sum(part.positive for part in judged) // JUDGED_AT_LEAST))
-    before = last.pairs if last else None
-    plan = job.one(
-        "components", cluster.plan, [part.judged_file for part in judged], roster, folder, parts, before, let_go, job.word, changed
-    )
-    standing = folder / "standing"
-    slots = job.runner.slots
-    if last:
-        taken = [(last.standing, roster, plan.stirred_file, standing / f"carried-{n:05d}.parquet", n, slots) for n in range(slots)]
-        job.each("carry", cluster.carry, taken)
-    calls = [
-        (file, roster, standing / f"{number:05d}.parquet", near, derivative, policy, job.word)
-        for number, file in enumerate(plan.part_files)
-    ]
-    clustered = job.each("cluster", cluster.cluster, calls)
-    copies = job.one("copies", cluster.copies, standing, roster, folder / "copies.parquet")
-    obeyed = job.one("overrides", cluster.obeyed, standing, roster, job.word) if job.word.of_stories else editors.Obeyed()
-    return {
-        "stories": stories,
-        "pairs_proposed": sum(part.proposed for part in judged),
-        "pairs_judged": sum(part.judged for part in judged) + sum(part.judged_late for part in clustered),
-        "pairs_of_one_story": sum(part.positive for part in judged),
-        "hot_keys": sum(part.hot_keys for part in proposed),
-        "components_cut": plan.chains,
-        "pairs_left_out_at_hot_keys": sum(part.left_out for part in proposed),
-    }, Chosen(plan.pairs_file, standing, copies, plan.stirred_file, obeyed)
-
-
 def _overrides(before: Before) -> Sequence[Mapping[str, Any]]:
     """The entries that the last run obeyed, as its manifest has them."""
     entries: Sequence[Mapping[str, Any]] = before.manifest.get("overrides", {}).get("entries", ())
     return entries
 
 
-def _obeyed(chosen: Chosen, counts: Mapping[str, Any], job: Job) -> dict[str, Any]:
-    """What the manifest says of the editors' word; warns of entries that match nothing."""
-    told = editors.told(job.word, job.knobs.overrides.file, chosen.obeyed, (found.get("lines", {}) for found in counts.values()))
-    if unmatched := told["unmatched"]:
-        more = f" and {len(unmatched) - 5:,} more" if len(unmatched) > 5 else ""
-        log.warning("overrides that match nothing: %s%s; `copydesk override list` tells of what they were", ", ".join(unmatched[:5]), more)
-    return told
-
-
-def _propose(stories: int, only: Path | None, name: str, job: Job) -> list[match.Proposed]:
-    """What the keys of all stories propose, or what those in the file `only` do."""
-    near, derivative, run = job.knobs.near, job.knobs.derivative, job.knobs.run
-    folder, roster = job.folder(name), job.roster
-    keys_a_story = near.bands + derivative.samples + RUNS_A_STORY
-    together = run.memory_mb * 1_000_000 // run.workers // KEY_BYTES
-    ranges = max(1, min(job.runner.slots, stories // PROPOSED_AT_LEAST), -(-stories * keys_a_story // together))
-    tasks = min(ranges, job.runner.slots) if only else ranges  # few keys are in a range then
-    batches = index.batches(roster, SCANNED_A_TASK if only else min(STORIES_A_TASK, together // keys_a_story))
-    calls = [(roster, batch, folder / f"keys-{number:06d}.arrow", ranges, near, derivative, only) for number, batch in enumerate(batches)]
-    keys = job.each("keys", match.keys, calls)
-    hot = job.knobs.cluster.hot_key
-    outlines = job.one("outlines", match.outlines, roster, folder / "outlines.arrow", near, derivative) if not only else None
-    parts = [range(ranges)[number::tasks] for number in range(tasks)]
-    found = job.each("propose", match.propose, [(keys, roster, some, folder, near, derivative, hot, outlines, only) for some in parts])
-    return [part for some in found for part in some]
-
-
 # ---- the snapshot -----------------------------------------------------------------------------------------------------
 
 
-def _write(
-    decided: publish.Decided,
-    chosen: Chosen,
-    counts: Mapping[str, Any],
-    inputs: pa.Table,
-    before: Before,
-    last: index.Last | None,
-    job: Job,
-) -> tuple[Path, list[dict[str, Any]]]:
-    """The tables of the snapshot in a draft folder, and their entries for the manifest."""
-    draft, rows = job.folder("snapshot"), job.knobs.publish.file_rows
-    if last and before.snapshot:
-        states = _restated(before.inputs, inputs, counts)
-        layout = job.one("layout", publish.plan, decided, rows, before.manifest["files"], chosen.stirred, states)
-        files = publish.take_over(layout.unchanged, draft, before.snapshot)
-    else:
-        layout, files = job.one("layout", publish.plan, decided, rows), []
-    share = max(1, min(WRITTEN_AT_ONCE, -(-sum(unit.rows for unit in layout.units) // job.runner.slots)))
-    calls = [(batch, decided, draft, before.snapshot) for batch in publish.batches(layout.units, share)]
-    files += [entry for batch in job.each("write", publish.write, calls, storage=True) for entry in batch]
-    return draft, [*files, publish.write_inputs(inputs, draft, before.snapshot)]
-
-
-def _changes(draft: Path, entries: Sequence[dict[str, Any]], before: Before, read: Sequence[str] | None, job: Job) -> dict[str, Any]:
-    """What is new since the parent, as the manifest tells it; `read`: the raw files that were read, None where that does not tell what is as it was."""
-    then = before.manifest.get("files", [])
-    parts = feed.parts(entries, then)
-    share = max(COMPARED_AT_LEAST, -(-sum(part.rows for part in parts) // job.runner.slots))
-    folder = job.folder("changes")
-    groups = publish.batches(parts, share) or [()]  # nothing new is told too
-    calls = [(batch, draft, before.snapshot, read, folder / f"{number:05d}.arrow") for number, batch in enumerate(groups)]
-    compared = job.each("changes", feed.compare, calls, storage=True)
-    all_of_them = (compared, draft, entries, before.snapshot, then, job.knobs.publish.file_rows)
-    (told,) = job.each("changes", workers.told_changes, [all_of_them], storage=True)
-    if unreadable := told.pop("unreadable", None):
-        log.warning("the changes since %s cannot be told, so all stories count as added: %s", before.manifest["snapshot"], unreadable)
-    return told
-
-
-def _restated(before: pa.Table, after: pa.Table, counts: Mapping[str, Any]) -> frozenset[str]:
-    """Worked shards with records of raw files that vanished since, or came back."""
-    was, now = set(ledger.vanished(before).to_pylist()), set(ledger.vanished(after).to_pylist())
-    if was == now:
-        return frozenset()
-    moved = pa.array(sorted(was ^ now), pa.string())
-    concerned = set(after.filter(pc.is_in(after["raw_uri"], value_set=moved))["shards"].combine_chunks().flatten().to_pylist())
-    members = ledger.members(after)
-    names = (index.name(shard, members[shard].to_pylist()) for shard in concerned)
-    return frozenset(name for name in names if name in counts)
-
-
-def _manifest(
-    files: Sequence[Mapping[str, Any]],
-    before: Before,
-    counts: Mapping[str, Any],
-    spelled: dict[str, Any],
-    started: datetime,
-    job: Job,
-) -> dict[str, Any]:
-    """All that is known of the run before it is judged."""
-    known = {index.name(shard, uris.to_pylist()) for shard, uris in ledger.members(before.inputs).items()}
-    checks = {shard: validate.Counts.from_json(told) for shard, told in counts.items()}
-    return {
-        "copydesk": version("copydesk"),
-        "format": snapshots.FORMAT,
-        "snapshot": publish.snapshot_name(started, files),
-        "parent": before.snapshot.name if before.snapshot else None,
-        "files": sorted(files, key=lambda entry: entry["path"]),
-        "recipe": {"hash": job.recipe, "spelled": spelled, "overrides": job.word.name},
-        "checks": validate.add_counts(checks.values()).to_json(),
-        "new_checks": validate.add_counts(found for shard, found in checks.items() if shard not in known).to_json(),
-        "run": {
-            "started": started.isoformat(timespec="seconds"),
-            "host": socket.gethostname(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-        },
-    }
-
-
-def _publish(job: Job, draft: Path, manifest: dict[str, Any], inputs: pa.Table, counts: Mapping[str, Any], chosen: Chosen) -> Outcome:
+def _publish(
+    job: Job, folder: Path, manifest: dict[str, Any], inputs: pa.Table, counts: Mapping[str, Any], chosen: matching.Chosen
+) -> Outcome:
     """Move the draft to its place: among the snapshots and behind `latest`, or among the refused. Then remove old ones."""
     hold, knobs = snapshots.read_hold(job.curated), job.knobs.publish
     repeats = snapshots.repeated(job.curated, hold, manifest, inputs) if hold else []
@@ -516,7 +281,7 @@ def _publish(job: Job, draft: Path, manifest: dict[str, Any], inputs: pa.Table, 
         job.lock.check()
         if end == "published":
             snapshots.announce(job.curated, manifest["snapshot"])
-        place = publish.finish(draft, job.curated / ("snapshots" if end == "published" else "refused") / manifest["snapshot"], manifest)
+        place = publish.finish(folder, job.curated / ("snapshots" if end == "published" else "refused") / manifest["snapshot"], manifest)
         if end == "published":
             index.keep(job.index, place.name, counts, chosen.pairs, chosen.standing)
             job.lock.confirm()

@@ -25,12 +25,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks import files
-from tasks.schema import CHANGES, STORIES, conform
+from tasks.schema import CHANGE_KINDS, CHANGES, OF_THE_CLUSTER, STORIES, conform
 
-KINDS = ("added", "changed", "removed", "rekeyed")
 Mask = npt.NDArray[np.bool_]
-OF_THE_CLUSTER = ("cluster_id", "same_story", "copies", "copy_sources")
-"""All columns of stories that can be others although recipe and raw file are the same."""
 COMPARED = 4_096  # rows compared at a time
 _IDENTITY = ("story_id", "raw_id", "raw_uri")
 _FOUND = pa.schema(
@@ -264,7 +261,7 @@ def counts(changes: pa.Table) -> dict[str, int]:
     """How many rows of each kind, for the manifest."""
     kinds = pc.value_counts(changes["change"])
     told = dict(zip(kinds.field("values").to_pylist(), kinds.field("counts").to_pylist(), strict=True))
-    return {kind: told.get(kind, 0) for kind in KINDS}
+    return {kind: told.get(kind, 0) for kind in CHANGE_KINDS}
 
 
 def _arrow(path: Path) -> pa.Table:

@@ -243,6 +243,9 @@ DECISIONS = schema(*("raw_id", "raw_uri", "raw_sha256", "raw_state", "story_id",
 STANDING = schema("story_id", "source", "reason", *_SCORES).append(pa.field("month", pa.int32(), nullable=False))
 INPUTS = schema("raw_uri", "size", "modified_ns", "file_sha256", "raw_state", "records", "skipped", "shards")
 CHANGES = schema("story_id", "change", "replaced_by", "was", "changed_columns", "file")
+CHANGE_KINDS = ("added", "changed", "removed", "rekeyed")
+OF_THE_CLUSTER = ("cluster_id", "same_story", "copies", "copy_sources")
+"""All columns of stories that can be others although recipe and raw file are the same."""
 TABLES = {
     "stories": STORIES,
     "duplicates": DUPLICATES,

@@ -137,6 +137,6 @@ def judge(
         aside.submit(report.warm_up)  # meanwhile
         validate.data_docs(stories, checks, run, verdict, draft / "data_docs", name=manifest["snapshot"], at=at)
     earlier = snapshots.recent(parent.parent.parent, TREND) if parent else []
-    report.write(draft, manifest, earlier, boilerplate.reasons(manifest["settings"]["strip"]["rules"]))
+    report.write(draft, manifest, earlier, boilerplate.reasons(manifest["settings"]["strip"]["rules"]), parent)
     card.write(draft, manifest)
     return manifest

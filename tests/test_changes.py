@@ -19,7 +19,7 @@ from inline import CrashError, inline, run
 from test_incremental import POOL, step, write
 
 from flows import curate as job
-from tasks import feed, publish, snapshots
+from tasks import feed, publish, schema, snapshots
 from tasks.schema import CHANGES, DUPLICATES, STORIES
 
 Rows = dict[str, dict[str, Any]]
@@ -51,7 +51,7 @@ def consistent(snapshot: Path, parent: Path | None) -> None:
     now, changes = table(snapshot, "stories"), table(snapshot, "changes")
     then = table(parent, "stories") if parent else {}
     known = set(then) | set(table(parent, "duplicates")) if parent else set()
-    kinds = dict.fromkeys(feed.KINDS, 0)
+    kinds = dict.fromkeys(schema.CHANGE_KINDS, 0)
     for story, row in changes.items():
         kinds[row["change"]] += 1
         assert {"added": (False, True), "changed": (True, True)}.get(row["change"], (True, False)) == (story in then, story in now)
@@ -65,7 +65,7 @@ def consistent(snapshot: Path, parent: Path | None) -> None:
             assert row["was"]
     assert {story for story in then if story not in now} | {story for story in now if now[story] != then.get(story)} == set(changes)
     entries = told(snapshot)["files"]
-    assert kinds == {kind: told(snapshot)[kind] for kind in feed.KINDS}
+    assert kinds == {kind: told(snapshot)[kind] for kind in schema.CHANGE_KINDS}
     assert sum(entry["rows"] for entry in entries) == len(changes)
 
 
@@ -340,7 +340,7 @@ def test_what_a_raw_file_gave_that_was_not_read_again_is_compared_by_its_cluster
     monkeypatch.setattr(feed._Opened, "values", noted)
     compared = feed.compare(feed.parts(now, then), tmp_path / "now", tmp_path / "then", ("b",), tmp_path / "found.arrow")
     assert compared.unreadable is None
-    assert set(asked) == set(feed.OF_THE_CLUSTER)
+    assert set(asked) == set(schema.OF_THE_CLUSTER)
     assert feed.settle([compared.found], tmp_path / "now", now, tmp_path / "then", then)["changed_columns"].to_pylist() == [["copies"]]
 
 

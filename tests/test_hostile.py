@@ -358,7 +358,7 @@ def test_the_report_runs_nothing_in_a_browser(tmp_path: Path) -> None:
 
 def report_of(folder: Path) -> Path:
     """A report in which every text is a script."""
-    from test_report import write
+    from test_report import MONTHS, write
 
     harm = [script.replace("ran()", "document.body.id='ran'") for script in SCRIPTS] + list(SCRIPTS)
     rows: dict[str, list[dict[str, Any]]] = {"decisions": [], "stories": [], "duplicates": [], "quarantine": []}
@@ -381,7 +381,7 @@ def report_of(folder: Path) -> Path:
         }
         rows["decisions"] += [
             {"story_id": kept, "raw_id": script, "raw_uri": script, "outcome": "kept"},
-            {"story_id": copy, "raw_id": script, "raw_uri": script} | scores | found,
+            {"story_id": copy, "raw_id": script, "raw_uri": script, "override": harm[0]} | scores | found,
         ]
         rows["quarantine"].append(
             {
@@ -399,7 +399,20 @@ def report_of(folder: Path) -> Path:
         write(folder / "snapshot", name, listed)
     counts = report.counts(folder / "snapshot", files=1, records=3)
     gate = {"results": [{"status": script, "message": script} for script in harm]}
-    return report.write(folder / "snapshot", {"snapshot": harm[0], "run": {"raw": harm[1]}, "counts": counts, "gate": gate})
+    where = {row["story_id"]: f"stories/{MONTHS[number % len(MONTHS)]}.parquet" for number, row in enumerate(rows["stories"])}
+    write(folder / "snapshot", "changes", [{"story_id": story, "change": "added", "file": file} for story, file in where.items()])
+    entries = [
+        {"id": harm[0], "kind": "line", "text": harm[0], "boilerplate": True, "who": harm[0], "why": harm[0], "matched": False, "rows": 0}
+    ]
+    told = {
+        "changes": {"parent": "before", "added": len(where), "changed": 0, "removed": 0, "rekeyed": 0},
+        "overrides": {"entries": entries},
+    }
+    return report.write(
+        folder / "snapshot",
+        {"snapshot": harm[0], "run": {"raw": harm[1]}, "counts": counts, "gate": gate} | told,
+        parent=folder / "before",
+    )
 
 
 def docs_of(folder: Path) -> Path:

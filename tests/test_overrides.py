@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,15 @@ def test_an_entry_goes_and_comments_stay(tmp_path: Path) -> None:
     assert overrides.read(path) == [same(A, B, when="2026-01-31T05:00:00Z")]
     with pytest.raises(OverridesError, match=r"has no entry 2: it has 1; `copydesk override list`"):
         overrides.remove(path, "2")
+
+
+def test_two_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.toml"
+    entries = [keep(f"{number:032x}") for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        for written in [pool.submit(overrides.add, path, entry) for entry in entries]:
+            written.result()
+    assert sorted(entry.id for entry in overrides.read(path)) == sorted(entry.id for entry in entries)
 
 
 def test_links_and_line_ends_stay_as_they_are(tmp_path: Path) -> None:

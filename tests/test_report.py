@@ -6,10 +6,12 @@ import inspect
 import json
 import re
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -230,6 +232,90 @@ def test_the_data_hold_what_the_tables_hold(snapshot: tuple[Path, Tables]) -> No
     listed = told["quarantine"]["rows"]
     assert [[row[name] for name in ORDER] for row in listed] == sorted([row[name] for name in ORDER] for row in tables["quarantine"])
     assert told["quarantine"]["all"] == len(listed)
+
+
+# ---- since the parent -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_new_is_told_with_its_headline_and_marked(tmp_path: Path) -> None:
+    """Two stories are added, one has another copy, one another text, one went, one is told by another now."""
+    now, parent = tmp_path / "now", tmp_path / "before"
+    stories = fill(now)["stories"]
+    (parent / "stories").mkdir(parents=True)
+    for path in files.inside(now / "stories"):
+        (parent / "stories" / path.name).hardlink_to(path)
+    days = {"e": datetime(2031, 1, 1, tzinfo=UTC), "f": datetime(2031, 1, 2, 23, tzinfo=UTC)}
+    gone = [stories[0] | {"story_id": name * 32, "title": f"Gone {name}", "published_at": day} for name, day in days.items()]
+    files.write_table(
+        pa.Table.from_pylist(gone, pq.read_schema(files.inside(now / "stories")[0])), parent / "stories" / "2031-01.0-of-1.ee.parquet"
+    )
+    of_month = [stories[number::3] for number in range(3)]  # of MONTHS
+    new, copied = [row for row in of_month[1] if row["copies"] > 1][:2]
+    rewritten, single = (next(row for row in rows if row["copies"] == 1) for rows in (of_month[0], of_month[2]))
+    paths = [f"stories/{name}.parquet" for name in MONTHS]
+    rows = [
+        {"story_id": single["story_id"], "change": "added", "file": paths[2]},
+        {"story_id": new["story_id"], "change": "added", "file": paths[1]},
+        {"story_id": rewritten["story_id"], "change": "changed", "changed_columns": ["title", "text"], "file": paths[0]},
+        {"story_id": copied["story_id"], "change": "changed", "changed_columns": ["copies"], "file": paths[1]},
+        {"story_id": "e" * 32, "change": "removed"},
+        {"story_id": "f" * 32, "change": "rekeyed", "replaced_by": new["story_id"]},
+    ]
+    write(now, "changes", rows)
+    counted = {"parent": "before", "added": 2, "changed": 2, "removed": 1, "rekeyed": 1}
+    told, *_ = data(report.write(now, manifest(now, changes=counted), parent=parent))
+    assert told["changes"] == counted
+    assert [(row["kind"], row["title"], row["columns"], row["by"]) for row in told["news"]] == [
+        ("added", new["title"], None, None),  # the newest month first, without one last
+        ("added", single["title"], None, None),
+        ("changed", copied["title"], ["copies"], None),
+        ("changed", rewritten["title"], ["title", "text"], None),
+        ("removed", "Gone e", None, None),
+        ("rekeyed", "Gone f", None, new["story_id"]),
+    ]
+    assert told["news"][-1]["at"] == "2031-01-02"
+    assert {one["id"] for one in told["clusters"] if one["anew"]} == {new["story_id"], copied["story_id"]}
+    other, *_ = data(report.write(now, manifest(now, changes=counted | {"parent": "another"}), parent=parent))
+    assert (other["news"], [one for one in other["clusters"] if one["anew"]]) == ([], [])
+
+
+def test_new_clusters_are_the_first_to_see(snapshot: tuple[Path, Tables]) -> None:
+    found = scan(snapshot[0])
+    sure = np.sort(found.kept.key[np.argsort(clusters.measure(found).lowest)[-7:]])
+    measured = clusters.measure(found, sure)
+    chosen = clusters.choose(found, measured, shown=28).clusters
+    assert measured.anew[chosen[0]]
+    assert measured.anew.sum() == measured.anew[chosen].sum() == 7
+    assert np.all(np.diff(measured.lowest[chosen[measured.anew[chosen]]]) >= 0)
+
+
+def test_an_editors_word_is_told_with_what_it_did(tmp_path: Path) -> None:
+    tables = fill(tmp_path)
+    pair = sorted((tables["duplicates"][0]["story_id"], tables["duplicates"][0]["cluster_id"]))
+    entries = [
+        {"id": "same-1", "kind": "same", "stories": pair, "relation": "near", "who": "mira", "why": "one desk", "matched": True, "rows": 1},
+        {"id": "line-2", "kind": "line", "text": "Join us", "boilerplate": True, "matched": False, "rows": 0},
+    ]
+    next(row for row in tables["decisions"] if row["story_id"] == tables["duplicates"][0]["story_id"])["override"] = "same-1"
+    write(tmp_path, "decisions", tables["decisions"])
+    told, *parts = data(report.write(tmp_path, manifest(tmp_path, overrides={"entries": entries})))
+    assert [(one["id"], one["who"], one["why"], one["matched"], one["rows"]) for one in told["word"]] == [
+        ("same-1", "mira", "one desk", True, 1),
+        ("line-2", None, None, False, 0),
+    ]
+    assert "Join us" in told["word"][1]["says"]
+    words = {member["id"]: member["word"] for part in parts for cluster in part for member in cluster["members"]}
+    assert {story: word for story, word in words.items() if word} == {tables["duplicates"][0]["story_id"]: "same-1"}
+
+
+def test_a_picture_that_cannot_be_drawn_holds_nothing_back(snapshot: tuple[Path, Tables], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> str:
+        raise ValueError("no <font> here")
+
+    monkeypatch.setattr(charts, "_svg", broken)
+    page = report.write(snapshot[0], manifest(snapshot[0])).read_text(encoding="utf-8")
+    assert "<svg" not in page
+    assert "could not be drawn: no &lt;font&gt; here" in page
 
 
 def test_a_snapshot_without_stories_has_an_empty_report(tmp_path: Path) -> None:

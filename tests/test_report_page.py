@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chromium
 import inline
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
-from tasks import snapshots
+from tasks import overrides, snapshots
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.prefect]
 
-SECTIONS = ("overview", "clusters", "sources", "removed", "repairs", "quarantine", "run")
+SECTIONS = ("overview", "news", "clusters", "sources", "removed", "repairs", "quarantine", "run")
 SCHEMES = ("light", "dark")
 FERRY, FLOOD = "Trawler and tug save drifting ferry", "Revealed: one in three Estwick flood gates"
 
@@ -32,12 +35,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def snapshot(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample stories, curated twice: two snapshots have a trend."""
+    """The sample stories, curated twice: the second time there are two more, and an editor's word."""
     del browser  # without one nothing need be curated
-    curated = tmp_path_factory.mktemp("page") / "curated"
+    folder = tmp_path_factory.mktemp("page")
+    raw, curated, word = shutil.copytree(ROOT / "raw", folder / "raw"), folder / "curated", folder / "overrides.toml"
+    late = [raw / "calder-daily/flood-barrier-leaked-report.txt", raw / "granite-valley-radio/gondola-night.txt"]
+    for path in late:
+        path.rename(folder / path.name)
     with inline.inline():
-        inline.run(ROOT / "raw", curated)
-        inline.run(ROOT / "raw", curated, full=True)
+        first = inline.run(raw, curated)
+        for path in late:
+            (folder / path.name).rename(path)
+        (ferry, *_) = pq.read_table(first.snapshot / "decisions", filters=[("relation", "==", "near")]).to_pylist()
+        told = {"kind": "same", "stories": [ferry["story_id"], ferry["duplicate_of"]], "who": "mira", "why": "one desk", "relation": "near"}
+        overrides.add(word, overrides.of_json(told))
+        overrides.add(word, overrides.of_json({"kind": "line", "text": "Nobody has this line", "boilerplate": True}))
+        inline.run(raw, curated, f"overrides.file={word}")
     found = snapshots.latest(curated)
     assert found is not None
     return found
@@ -81,6 +94,11 @@ def titles(page: Page) -> list[str]:
     return page.locator("#list b").all_inner_texts()
 
 
+def address(page: Page) -> str:
+    """What the address says now; page.url may be a moment behind."""
+    return str(page.evaluate("location.hash"))
+
+
 def serious(page: Page) -> list[str]:
     """What axe finds seriously wrong."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here").Axe()
@@ -107,11 +125,11 @@ def test_each_section_shows_what_there_is(opened: Opened) -> None:
     page = opened("#removed")
     for words in ("LEAVE A REPLY", "asks the reader to subscribe", "furniture"):
         assert words in page.locator("main").inner_text()
-    page.keyboard.press("5")
-    assert page.locator("del").first.inner_text() != page.locator("ins").first.inner_text()
     page.keyboard.press("6")
+    assert page.locator("del").first.inner_text() != page.locator("ins").first.inner_text()
+    page.keyboard.press("7")
     assert "damaged archive" in page.locator("main").inner_text()
-    page.keyboard.press("3")
+    page.keyboard.press("4")
     assert "Tidewire" in page.locator("main").inner_text()
     page.get_by_role("link", name="Tidewire").click()
     assert [title[:10] for title in titles(page)] == [FERRY[:10]]
@@ -137,16 +155,16 @@ def test_search_filter_and_keys_find_a_cluster(opened: Opened) -> None:
     page.keyboard.press("/")
     page.keyboard.type("ÉSTWICK gates")
     assert [title.startswith(FLOOD) for title in titles(page)] == [True]
-    assert "q=" in page.url
+    assert "q=" in address(page)
     page.keyboard.press("Control+a")
     page.keyboard.type("electrical cabinet")  # in the texts only
     page.wait_for_selector(f"#list li:only-child b:has-text('{FERRY}')")
     page.keyboard.press("Escape")
-    assert (titles(page), "q=" in page.url) == (every, False)
+    assert (titles(page), "q=" in address(page)) == (every, False)
     page.keyboard.press("Escape")
     page.locator("#relation").select_option("derivative")
     assert 0 < len(titles(page)) < 4
-    assert "relation=derivative" in page.url
+    assert "relation=derivative" in address(page)
     page.locator("#relation").select_option("")
     page.locator("#order").focus()
     page.locator("#order").select_option("size")
@@ -165,7 +183,7 @@ def test_search_filter_and_keys_find_a_cluster(opened: Opened) -> None:
     page.keyboard.press("p")
     assert page.locator(".members a[aria-current]").inner_text() == first
     page.keyboard.press("Escape")
-    assert "cluster=" not in page.url
+    assert "cluster=" not in address(page)
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
 
@@ -188,9 +206,47 @@ def test_a_part_that_is_missing_is_told(browser: Browser, snapshot: Path) -> Non
     page.close()
 
 
+def test_what_is_new_stands_apart(opened: Opened, snapshot: Path) -> None:
+    page = opened("#news")
+    changes = json.loads((snapshot / "manifest.json").read_text(encoding="utf-8"))["changes"]
+    assert page.locator("#tab-news small").inner_text() == str(sum(changes[kind] for kind in ("added", "changed", "removed", "rekeyed")))
+    rows = page.locator("tbody tr").all_inner_texts()
+    assert len(rows) == changes["added"] + changes["changed"] > 1
+    assert "gondola" in next(row for row in rows if row.startswith("new")).lower()
+    page.get_by_role("link", name="changed").click()
+    assert page.locator("tbody tr").count() == changes["changed"]
+    page.get_by_role("link", name=FLOOD).click()
+    page.wait_for_selector("#cluster .title")
+    assert page.locator("#list a[aria-current] .anew").inner_text() == "new"
+    page.locator("#anew").select_option("yes")
+    assert all(page.locator("#list a").nth(place).locator(".anew").count() for place in range(page.locator("#list a").count()))
+    assert len(titles(page)) < 4
+
+
+def test_an_editor_sees_the_word_and_how_to_say_another(opened: Opened, snapshot: Path) -> None:
+    page = opened("#run", permissions=["clipboard-read", "clipboard-write"])
+    told = page.get_by_role("table", name="Overrides").inner_text()
+    assert all(words in told for words in ("obeyed", "mira", "one desk", "matches nothing", "Nobody has this line"))
+    decided = pq.read_table(snapshot / "decisions", filters=[("relation", "==", "near")]).to_pylist()
+    (row,) = [row for row in decided if row["override"]]
+    page.goto(page.url.partition("#")[0] + f"#cluster={row['duplicate_of']}&member={row['story_id']}")
+    assert "mira" in page.locator(".verdict .word").inner_text()
+    page.get_by_text("Overrule this").click()
+    page.locator(".command").first.get_by_role("button").click()
+    page.wait_for_selector(".command button:has-text('Copied')")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"copydesk override different {row['duplicate_of']} {row['story_id']}"
+    page.goto(page.url.partition("#")[0] + "#removed")
+    lines = page.locator("details code").all_text_contents()
+    for line in lines:
+        assert shlex.split(line)[:4] == ["copydesk", "override", "line", "--keep"]
+        assert "\n" not in line
+    assert any("'" in line for line in lines)
+
+
 def test_going_back_leads_back(opened: Opened) -> None:
     page = opened("#removed")
-    page.keyboard.press("2")
+    page.keyboard.press("3")
     page.locator("#list a").first.click()
     page.wait_for_selector("#cluster .title")
     page.go_back()

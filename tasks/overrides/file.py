@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tasks import files, settings
@@ -69,12 +72,13 @@ def add(path: Path, entry: Entry) -> None:
     Raises:
         OverridesError: the entry is there already, or contradicts another; nothing is written.
     """
-    before = read(path) if path.exists() else []
-    if any(other.meaning == entry.meaning for other in before):
-        raise OverridesError(f"overrides: {path} says so already: {entry.id}")
-    _refuse(path, [*before, entry])
-    text = _text(path) if path.exists() else _HEAD
-    _write(path, _with(text, entry), [*before, entry])
+    with _alone(path):
+        before = read(path) if path.exists() else []
+        if any(other.meaning == entry.meaning for other in before):
+            raise OverridesError(f"overrides: {path} says so already: {entry.id}")
+        _refuse(path, [*before, entry])
+        text = _text(path) if path.exists() else _HEAD
+        _write(path, _with(text, entry), [*before, entry])
 
 
 def find(path: Path, wanted: str) -> Entry:
@@ -93,10 +97,11 @@ def remove(path: Path, wanted: str) -> Entry:
     Raises:
         OverridesError: there is no such entry, or the file is written in a way that only a person can edit.
     """
-    before = read(path)
-    places = _places(path, before, wanted)
-    text = _without(_text(path), len(before), places)
-    _write(path, text, [entry for i, entry in enumerate(before) if i not in places])
+    with _alone(path):
+        before = read(path)
+        places = _places(path, before, wanted)
+        text = _without(_text(path), len(before), places)
+        _write(path, text, [entry for i, entry in enumerate(before) if i not in places])
     return before[places[0]]
 
 
@@ -106,11 +111,27 @@ def replace(path: Path, wanted: str, entry: Entry) -> None:
     Raises:
         OverridesError: as `remove` and `add`; nothing is written.
     """
-    before = read(path)
-    places = _places(path, before, wanted)
-    after = [*(other for i, other in enumerate(before) if i not in places), entry]
-    _refuse(path, after)
-    _write(path, _with(_without(_text(path), len(before), places), entry), after)
+    with _alone(path):
+        before = read(path)
+        places = _places(path, before, wanted)
+        after = [*(other for i, other in enumerate(before) if i not in places), entry]
+        _refuse(path, after)
+        _write(path, _with(_without(_text(path), len(before), places), entry), after)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the folder of the file, so that of two people who write at once none loses the word of the other."""
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise OverridesError(f"overrides: {path} cannot be written: {error.strerror}") from error
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _text(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import chain
 from typing import Any
 
@@ -63,6 +64,14 @@ def trend(points: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _drawn(chart: Any, rows: list[dict[str, Any]]) -> str:
+    """The picture; where the library fails, what it says, since a dataset need not wait for a picture."""
+    try:
+        return _svg(chart, rows)
+    except Exception as fault:  # noqa: BLE001 - of a library of another language
+        return f'<figcaption class="note">This picture could not be drawn: {escape(str(fault)[:200])}</figcaption>'
+
+
+def _svg(chart: Any, rows: list[dict[str, Any]]) -> str:
     import altair as alt
 
     drawn = chart(alt, alt.Data(values=rows), rows)  # type: ignore[no-untyped-call]  # altair's own signature has none
@@ -95,14 +104,18 @@ def _doubt(alt: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
     from_to = [min(0.5, *(row["from"] for row in rows)), max(row["to"] for row in rows)]
     axis = alt.Axis(format="%", tickCount=5, grid=False, labelPadding=6, labelFlush=True)
     along = alt.X("from:Q", bin="binned", scale=alt.Scale(domain=from_to), axis=axis)
-    up = alt.Y("number:Q", stack=True, axis=alt.Axis(tickCount=3, format=",d", minExtent=50))
+    up = alt.Y("number:Q", stack=True, axis=alt.Axis(tickCount=3, tickMinStep=1, format=",d", minExtent=50))
     bars = alt.Chart(data).mark_bar(stroke="var(--paper)", strokeWidth=1)
     return bars.encode(x=along, x2="to:Q", y=up, color=_colour(alt)).properties(width=WIDTH - 60, height=120)
 
 
 def _trend(alt: Any, data: Any, _: list[dict[str, Any]]) -> Any:
     along = alt.X("at:T", axis=alt.Axis(grid=False, tickCount=4, labelFlush=True, labelPadding=6))
-    up = alt.Y("number:Q", scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=2, format=",d", minExtent=50, labelPadding=8))
+    up = alt.Y(
+        "number:Q",
+        scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(tickCount=2, tickMinStep=1, format=",d", minExtent=50, labelPadding=8),
+    )
     chart = alt.Chart(data).encode(x=along, y=up, color=_colour(alt))
     lines = chart.mark_line(strokeWidth=2) + chart.mark_point(filled=True, size=28, opacity=1)
     order = ["kept", "duplicates", "quarantined"]

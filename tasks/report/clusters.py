@@ -1,8 +1,8 @@
 """The clusters on show: which, so that little need be read, and each with its kept story, its members and the passages they share.
 
 A million stories have some hundred thousand clusters: a page cannot hold them, and to read one story takes its whole row group. So a number of row groups
-is set. The clusters that a person should see first (the most doubtful verdicts, the largest clusters, the newest ones by turns) may ask for them until they are
-spent; then come, the most doubtful first, clusters that lie in what is read anyway.
+is set. The clusters that a person should see first (by turns the most doubtful of those that are new since the parent, the most doubtful of all, the largest, the
+newest) may ask for them until they are spent; then come, the most doubtful first, clusters that lie in what is read anyway.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks import files
-from tasks.report.scan import RELATIONS, UNDATED, Floats, Ints, Scan, places
+from tasks.report.scan import RELATIONS, UNDATED, Floats, Ints, Keys, Mask, Scan, places
 from tasks.report.words import reason, said
 
 SHOWN = 600
@@ -38,16 +38,29 @@ BINS = 20
 """Of the histogram of probabilities."""
 
 _STORY = ["story_id", "raw_id", "raw_uri", "source", "url", "title", "byline", "published_at", "published_precision", "word_count", "text"]
-_DECISION = ["story_id", "reason", "relation", "probability", "jaccard", "containment", "weighted_jaccard", "coverage", "evidence"]
+_DECISION = [
+    "story_id",
+    "reason",
+    "relation",
+    "probability",
+    "jaccard",
+    "containment",
+    "weighted_jaccard",
+    "coverage",
+    "evidence",
+    "override",
+]
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """For each cluster, in the order of Scan.kept. size: records; lowest: probability of its most doubtful member; newest: publication of its newest, UTC us."""
+    """For each cluster, in the order of Scan.kept. size: records; lowest: probability of its most doubtful member; newest: publication of its newest, UTC us; anew: it is
+    new since the parent, or has other members."""
 
     size: Ints
     lowest: Floats
     newest: Ints
+    anew: Mask
     of: Ints
     """For each duplicate the number of its cluster, -1 without one."""
 
@@ -60,8 +73,12 @@ class Chosen:
     members: Ints
 
 
-def measure(found: Scan) -> Clusters:
-    """Size, doubt and age of every cluster."""
+def measure(found: Scan, anew: Keys | None = None) -> Clusters:
+    """Size, doubt and age of every cluster.
+
+    Args:
+        anew: sorted keys of kept stories whose cluster is new or another.
+    """
     of = places(found.repeats.of, found.kept.key)
     known = of >= 0
     size = np.ones(len(found.kept.key), np.int64)
@@ -69,7 +86,8 @@ def measure(found: Scan) -> Clusters:
     lowest, newest = np.ones(len(size)), found.kept.published.copy()
     np.minimum.at(lowest, of[known], found.verdicts.probability[known])
     np.maximum.at(newest, of[known], found.repeats.published[known])
-    return Clusters(size, lowest, newest, of)
+    known_anew = np.zeros(len(size), np.bool_) if anew is None else places(found.kept.key, anew) >= 0
+    return Clusters(size, lowest, newest, known_anew, of)
 
 
 def certainty(found: Scan) -> dict[str, list[int]]:
@@ -83,21 +101,18 @@ def certainty(found: Scan) -> dict[str, list[int]]:
 
 
 def choose(found: Scan, clusters: Clusters, shown: int = SHOWN, groups: int = GROUPS) -> Chosen:
-    """The clusters to show: by turns the most doubtful, the largest and the newest, as long as their row groups are within the number."""
+    """The clusters to show: by turns the most doubtful of what is new and of all, the largest and the newest, as long as their row groups are within the number."""
     members = _members(clusters, found)
     wanted = _wanted(found, clusters, members)
-    orders = (
-        np.lexsort((found.kept.key, clusters.lowest)),
-        np.lexsort((found.kept.key, -clusters.size)),
-        np.lexsort((found.kept.key, -clusters.newest)),
-    )
+    doubtful, largest, newest = (np.lexsort((found.kept.key, by)) for by in (clusters.lowest, -clusters.size, -clusters.newest))
+    turns = zip_longest(doubtful[clusters.anew[doubtful]].tolist(), *(order.tolist() for order in (doubtful, largest, newest)))
     read: set[int] = set()
     taken: dict[int, None] = {}
     misses = 0
-    for number in chain.from_iterable(zip(*(order.tolist() for order in orders), strict=True)):
+    for number in chain.from_iterable(turns):
         if len(taken) == shown or misses > shown:
             break
-        if number in taken:
+        if number is None or number in taken:
             continue
         more = set(wanted(number)) - read
         if len(read) + len(more) > groups:
@@ -106,7 +121,7 @@ def choose(found: Scan, clusters: Clusters, shown: int = SHOWN, groups: int = GR
         read |= more
         taken[number] = None
     if len(taken) < min(shown, len(clusters.size)):
-        for number in _within(found, clusters, members, read, orders[0]):
+        for number in _within(found, clusters, members, read, doubtful):
             if len(taken) == shown:
                 break
             taken.setdefault(number)
@@ -172,6 +187,7 @@ def read(found: Scan, clusters: Clusters, chosen: Chosen, shingle: int) -> Itera
             "size": int(clusters.size[number]),
             "lowest": round(float(clusters.lowest[number]), 4),
             "newest": _day(int(clusters.newest[number])),
+            "anew": bool(clusters.anew[number]),
             "kept": _story(kept) | {"text": kept["text"][:LONGEST], "cut": max(0, len(kept["text"]) - LONGEST)},
             "members": listed,
         }
@@ -187,7 +203,7 @@ def head(cluster: Mapping[str, Any], part: int) -> dict[str, Any]:
         "title": kept["title"] or kept["text"][:90],
         "sources": list(dict.fromkeys(one["source"] for one in (kept, *members) if one["source"])),
         "relations": {name: relations[name] for name in RELATIONS if relations[name]},
-        **{name: cluster[name] for name in ("size", "lowest", "newest")},
+        **{name: cluster[name] for name in ("size", "lowest", "newest", "anew")},
     }
 
 
@@ -240,6 +256,7 @@ def _member(row: Mapping[str, Any], decision: Mapping[str, Any], kept: str, shin
         "probability": round(decision["probability"] or 0.0, 4),
         "said": said(decision, shingle),
         "why": reason(decision["reason"]),
+        "word": decision["override"],
         "text": None if same else text[:LONGEST],
         "cut": 0 if same else max(0, len(text) - LONGEST),
         "marks": [] if same else list(_marks(text[:LONGEST], kept[:LONGEST], decision["evidence"] or ())),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import files
+from tasks.overrides import of_json
 from tasks.report.scan import PER_SOURCE, Frequent, Keys, Scan, items
 
 SHOWN = 200
@@ -37,7 +38,11 @@ def removed(found: Scan, why: Mapping[str, str]) -> dict[str, Any]:
     """The removed lines, most frequent first: times, rule, text, examples; and the rules: lines they took and what they are for."""
     rows, distinct = frequent("removed", found.removed)
     rules = [{"rule": rule, "lines": times, "why": why.get(rule, "")} for rule, times in found.rules.most_common() if rule != "blank"]
-    lines = [{"times": n, "rule": rule, "text": short(text), "examples": ids} for n, (rule, text), ids in rows if rule != "blank"]
+    lines = [
+        {"times": n, "rule": rule, "text": short(text), "cut": len(text) > LONGEST or "\n" in text, "examples": ids}
+        for n, (rule, text), ids in rows
+        if rule != "blank"
+    ]
     return {"lines": lines, "distinct": distinct, "rules": rules}
 
 
@@ -151,6 +156,14 @@ def passed_over(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if cut := match.get("components_cut"):
         why = "too long a chain of resemblances to be looked at as a whole; its members are compared by pieces"
         yield {"number": cut, "of": "groups of stories", "why": why}
+
+
+def word(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The editors' word, as the run obeyed it: id, what it says, by whom, when and why, whether it matched, the rows it decided."""
+    return [
+        {"id": one["id"], "says": str(of_json(one)), **{name: one.get(name) for name in ("who", "when", "why", "matched", "rows")}}
+        for one in manifest.get("overrides", {}).get("entries", ())
+    ]
 
 
 def trend(manifests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ from typing import Any
 
 from tasks import files
 from tasks.report import charts, clusters, lists
+from tasks.report.news import news
 from tasks.report.scan import scan
+from tasks.schema import CHANGE_KINDS
 
 PART = 250_000
 """Characters of clusters in a file of the data, which the page loads when one of them is opened."""
@@ -42,7 +44,11 @@ def counts(snapshot: Path, files: int, records: int) -> dict[str, Any]:
 
 
 def write(
-    snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = (), why: Mapping[str, str] | None = None
+    snapshot: Path,
+    manifest: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]] = (),
+    why: Mapping[str, str] | None = None,
+    parent: Path | None = None,
 ) -> Path:
     """Write report/ into a snapshot: index.html, its style and script, and the data; gives the page.
 
@@ -50,20 +56,26 @@ def write(
         manifest: with the counts and the gate's results.
         earlier: manifests of snapshots before it, the oldest first.
         why: what each rule is for that removed lines name.
+        parent: the snapshot that `changes` compares with.
     """
     out = snapshot / "report"
+    told, parts, pictures = _told(snapshot, manifest, earlier, why or {}, parent)
     if files.is_local(snapshot):
-        _write(snapshot, manifest, earlier, why or {}, out)
+        _write(out, manifest["snapshot"], told, parts, pictures)
     else:
         with TemporaryDirectory(prefix="copydesk-") as folder:
-            _write(snapshot, manifest, earlier, why or {}, Path(folder))
+            _write(Path(folder), manifest["snapshot"], told, parts, pictures)
             files.put(Path(folder), out)
     return out / "index.html"
 
 
-def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], why: Mapping[str, str], out: Path) -> None:
-    found = scan(snapshot)
-    measured = clusters.measure(found)
+def _told(
+    snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], why: Mapping[str, str], parent: Path | None
+) -> tuple[dict[str, Any], list[list[Mapping[str, Any]]], dict[str, str]]:
+    """What the page is told at once, the clusters in parts, and its pictures by name."""
+    found, changes = scan(snapshot), manifest.get("changes", {})
+    fresh = news(snapshot, parent if parent and parent.name == changes.get("parent") else None)
+    measured = clusters.measure(found, fresh.clusters)
     shingle = manifest.get("settings", {}).get("near", {}).get("shingle_words", 5)
     heads, parts = _parts(clusters.read(found, measured, clusters.choose(found, measured), shingle))
     trend, certain = lists.trend([*earlier, manifest]), clusters.certainty(found)
@@ -73,9 +85,12 @@ def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mappin
         "raw": manifest["run"]["raw"],
         "counts": manifest["counts"],
         "gates": [{name: result.get(name) for name in ("name", "status", "severity", "message")} for result in manifest["gate"]["results"]],
+        "changes": {name: changes.get(name) for name in ("parent", *CHANGE_KINDS)},
+        "news": fresh.rows,
         "clusters": heads,
         "clusters_in_all": len(measured.size),
         "doubtful": int((measured.lowest < clusters.DOUBTFUL).sum()),
+        "doubtful_anew": int((measured.lowest[measured.anew] < clusters.DOUBTFUL).sum()),
         "judged": sum(map(sum, certain.values())),
         "doubted": sum(sum(steps[:-1]) for steps in certain.values()),
         "sources": lists.sources(found),
@@ -83,23 +98,23 @@ def _write(snapshot: Path, manifest: Mapping[str, Any], earlier: Sequence[Mappin
         "repairs": lists.repairs(found),
         "quarantine": lists.quarantine(snapshot),
         "passed_over": list(lists.passed_over(manifest)),
+        "word": lists.word(manifest),
         "trend": trend,
     }
+    return told, parts, {"funnel": charts.funnel(manifest["counts"]), "doubt": charts.doubt(certain), "trend": charts.trend(trend)}
+
+
+def _write(out: Path, name: str, told: Mapping[str, Any], parts: Sequence[Any], pictures: Mapping[str, str]) -> None:
     files.remove_tree(out)  # of a first try
     files.folder(out / "data")
     for number, data in enumerate([told, *parts]):
         (out / "data" / f"{number:03d}.js").write_text(f"copydesk.push({number}, {_json(data)})\n", encoding="utf-8")
     here = resources.files("tasks.report")
-    for name in ("report.css", "report.js"):
-        (out / name).write_bytes((here / name).read_bytes())
-    pictures = {
-        "funnel": charts.funnel(manifest["counts"]),
-        "doubt": charts.doubt(certain),
-        "trend": charts.trend(trend),
-    }
-    page = (here / "page.html").read_text(encoding="utf-8").replace("<!-- snapshot -->", escape(manifest["snapshot"]))
-    for name, picture in pictures.items():
-        page = page.replace(f"<!-- {name} -->", picture)
+    for file in ("report.css", "report.js"):
+        (out / file).write_bytes((here / file).read_bytes())
+    page = (here / "page.html").read_text(encoding="utf-8").replace("<!-- snapshot -->", escape(name))
+    for place, picture in pictures.items():
+        page = page.replace(f"<!-- {place} -->", picture)
     (out / "index.html").write_text(page, encoding="utf-8")
 
 

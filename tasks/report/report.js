@@ -5,6 +5,7 @@ const RELATIONS = { exact: "exact copy", near: "near copy", derivative: "rewrite
 const MANY = { "": "All relations", exact: "With exact copies", near: "With near copies", derivative: "With rewrites" };
 const SECTIONS = {
   overview: "Overview",
+  news: "New",
   clusters: "Clusters",
   sources: "Sources",
   removed: "Removed",
@@ -12,13 +13,14 @@ const SECTIONS = {
   quarantine: "Quarantine",
   run: "The run",
 };
+const CHANGES = { added: "new", changed: "changed", removed: "gone", rekeyed: "told by another" };
 const ORDERS = { chosen: "First to see", doubt: "Most doubtful", size: "Largest", newest: "Newest" };
 const ROWS = 100; // that are drawn at once
 
 const parts = {}; // what data/NNN.js pushed, by number
 const waiting = {}; // who waits for a part
 let report = null; // data/000.js
-let view = {}; // what the address says: section, cluster, member, q, source, relation, order
+let view = {}; // what the address says: section, cluster, member, q, source, relation, order, anew, kind, rule
 let listed = []; // the clusters that the filters leave
 let tried = false; // to load all parts, for a search
 let filled = ""; // what the list of clusters shows
@@ -90,7 +92,8 @@ function address(change) {
   return `#${[cluster ? `cluster=${encodeURIComponent(cluster)}` : section, tail].filter(Boolean).join("&")}`;
 }
 
-const of = (section, more = {}) => address({ cluster: "", member: "", q: "", source: "", relation: "", order: "", rule: "", ...more, section });
+const NOTHING = { cluster: "", member: "", q: "", source: "", relation: "", order: "", anew: "", kind: "", rule: "" };
+const of = (section, more = {}) => address({ ...NOTHING, ...more, section });
 
 function go(change, replace = false) {
   const to = address(change);
@@ -116,6 +119,7 @@ function start(data) {
 
 function tab(name, title) {
   const numbers = {
+    ...(report.changes.parent && { news: fresh() }),
     clusters: report.clusters_in_all,
     sources: report.sources.all,
     removed: report.removed.distinct,
@@ -141,7 +145,7 @@ function draw() {
   $("words").placeholder = `Search ${SECTIONS[view.section].toLowerCase()}`;
   document.title = `${SECTIONS[view.section]} · copydesk ${report.snapshot}`;
   for (const name of ["funnel", "doubt", "trend"]) $("pictures").append($(name)); // before their section goes
-  const painted = { overview, clusters, sources, removed, repairs, quarantine, run }[view.section]();
+  const painted = { overview, news, clusters, sources, removed, repairs, quarantine, run }[view.section]();
   if (painted) $("main").replaceChildren(...painted);
   $("main").dataset.section = view.section;
   if (before.section && before.section !== view.section) window.scrollTo(0, 0);
@@ -193,9 +197,9 @@ function overview() {
       : "all gates passed";
   const described = (id, title, words) => {
     const picture = $(id);
-    if (!picture.querySelector("svg")) return null;
-    picture.querySelector("svg").setAttribute("role", "img");
-    picture.querySelector("svg").setAttribute("aria-label", words);
+    if (!picture.firstElementChild) return null;
+    picture.querySelector("svg")?.setAttribute("role", "img");
+    picture.querySelector("svg")?.setAttribute("aria-label", words);
     return el("section", { class: `plate ${id}` }, el("h2", {}, title), picture);
   };
   const losses = Object.entries(counts.duplicates).map(([name, many]) => `${figure(many)} ${RELATIONS[name] ?? name}`).join(", ");
@@ -222,17 +226,50 @@ const plate = (title, words) => el("section", { class: "plate" }, el("h2", {}, t
 
 /** One sentence a section, with the way there. */
 function leads() {
-  const { doubtful, removed, repairs, quarantine, gates } = report;
+  const { doubtful, doubtful_anew: anew, changes, removed, repairs, quarantine, gates, word } = report;
   const first = removed.lines[0];
   const worst = gates.find((gate) => gate.status === "failed") ?? gates.find((gate) => ["warned", "accepted"].includes(gate.status));
+  const lost = word.filter((one) => !one.matched).length;
   const told = [
+    changes.parent && [of("news"), `${fresh() ? changed() : "Nothing is new"} since ${changes.parent}`],
+    anew && [of("clusters", { order: "doubt", anew: "yes" }), `${plural(anew, "new cluster")} with a verdict under 70 %`],
     [of("clusters", { order: "doubt" }), doubtful ? `${plural(doubtful, "cluster")} with a verdict under 70 %` : "No verdict is under 70 %"],
     first && [of("removed"), `Most often removed: “${first.text}”, ${plural(first.times, "time")}`],
     repairs.edits[0] && [of("repairs"), `${plural(repairs.distinct, "kind")} of broken characters mended`],
     quarantine.all && [of("quarantine"), `${plural(quarantine.all, "record")} could not be curated`],
     worst && [of("run"), `${worst.status}: ${worst.message}`],
+    lost && [of("run"), `${plural(lost, "override")} ${lost === 1 ? "matches" : "match"} nothing`],
   ];
   return told.filter(Boolean).map(([href, words]) => el("li", {}, el("a", { href }, words)));
+}
+
+/** How many rows of the stories are others than in the parent, and this in words, by kind. */
+const fresh = () => Object.keys(CHANGES).reduce((sum, kind) => sum + report.changes[kind], 0);
+const changed = () => {
+  const said = Object.entries(CHANGES).filter(([kind]) => report.changes[kind]).map(([kind, words]) => `${figure(report.changes[kind])} ${words}`);
+  return said.length ? `${said.join(", ")}` : "";
+};
+
+function news() {
+  const words = needles();
+  const { changes, news: rows } = report;
+  if (!changes.parent) return [heading("New", "This snapshot has no parent that it could be compared with: all of it is new.")];
+  const shown = new Map(report.clusters.map((one) => [one.id, one]));
+  const kind = Object.hasOwn(CHANGES, view.kind ?? "") ? view.kind : "";
+  const found = rows.filter((row) => (!kind || row.kind === kind) && matches(words, row.title, row.source, row.id, CHANGES[row.kind]));
+  const title = (row) => {
+    const cluster = shown.has(row.id) ? row.id : shown.has(row.by) ? row.by : null;
+    return [cluster ? el("a", { href: of("clusters", { cluster }) }, row.title) : row.title, el("small", {}, el("code", {}, row.id))];
+  };
+  const what = (row) => [el("b", {}, CHANGES[row.kind]), el("small", {}, row.by ? ["now ", el("code", {}, row.by)] : row.columns?.join(", ") ?? "")];
+  const chip = (name) => el("li", {}, el("a", { href: of("news", { kind: name === kind ? "" : name }), "aria-current": name === kind && "true" },
+    CHANGES[name], " ", el("small", {}, figure(changes[name]))));
+  return [
+    heading("New", `What is new among the kept stories since ${changes.parent}. A story is changed when a column of its row is, for instance when one more record repeats it.`),
+    el("ul", { class: "chips" }, Object.keys(CHANGES).filter((name) => changes[name]).map(chip)),
+    table("New", [["What", what], ["Story", title, "text"], ["Source", (row) => row.source ?? ""], ["Published", (row) => row.at ?? ""]], found, "Nothing is new."),
+    left(fresh() - rows.length, "row", "rows", "in the table changes"),
+  ];
 }
 
 function sources() {
@@ -256,7 +293,8 @@ function sources() {
   ];
 }
 
-const left = (many, what) => (many > 0 ? el("p", { class: "note" }, `${plural(many, `more ${what}`)} in the tables beside this report.`) : "");
+const left = (many, what, more = `${what}s`, where = "in the tables beside this report") =>
+  (many > 0 ? el("p", { class: "note" }, `${plural(many, `more ${what}`, `more ${more}`)} ${where}.`) : "");
 
 function removed() {
   const words = needles();
@@ -272,13 +310,16 @@ function removed() {
         rule && el("p", { class: "note" }, why[rule], " ", el("a", { href: of("removed") }, "All rules")),
         table("Removed lines", [
           ["Times", number("times"), "number"],
-          ["Line", (row) => el("q", {}, visible(row.text)), "text"],
+          ["Line", (row) => [el("q", {}, visible(row.text)), row.cut ? "" : overrule(row)], "text"],
           ["Rule", (row) => [el("b", {}, row.rule), el("small", {}, why[row.rule])]],
           ["For example in", examples],
         ], found, "No line was removed."), left(distinct - lines.length, "line")),
       el("section", { class: "aside" }, el("h2", {}, "Rules"), table("Rules", [["Rule", taken], ["Lines", number("lines"), "number"]], rules, "No rule took a line."))),
   ];
 }
+
+/** How to say that a removed line is none to remove. */
+const overrule = (row) => el("details", {}, el("summary", {}, "It belongs to the stories"), command("Keep it", "line", "--keep", ...(row.text.startsWith("-") ? ["--"] : []), row.text));
 
 function repairs() {
   const words = needles();
@@ -327,6 +368,11 @@ function run() {
       el("a", { href: "../data_docs/index.html" }, "All expectations, row by row")),
     table("Gates", [["", status], ["Found", (row) => row.message], ["Severity", (row) => row.severity ?? ""]],
       gates.filter((row) => matches(words, row.message, row.status)), "There are no gates.")),
+    report.word.length ? el("section", {}, el("h2", {}, "The editors’ word"), table("Overrides", [
+      ["", (row) => el("span", { class: `status ${row.matched ? "passed" : "failed"}` }, row.matched ? "obeyed" : "matches nothing")],
+      ["Word", (row) => [row.says, el("small", {}, [row.who, (row.when ?? "").slice(0, 10), row.why].filter(Boolean).join(", "))], "text"],
+      ["Rows", number("rows"), "number"], ["Entry", (row) => el("code", {}, row.id)],
+    ], report.word.filter((row) => matches(words, row.says, row.who, row.why, row.id)), "")) : "",
     el("section", {}, el("h2", {}, "Passed over"), table("Passed over", [["", number("number"), "number"], ["Of", (row) => row.of], ["Why", (row) => row.why]],
       passed.filter((row) => matches(words, row.of, row.why)), "Nothing was passed over.")),
     el("section", {}, el("h2", {}, "The last snapshots"), table("Snapshots", [
@@ -348,10 +394,10 @@ function clusters() {
     $("main").replaceChildren(el("div", { class: "desk" }, pick, el("article", { id: "cluster", tabindex: -1, "aria-label": "Cluster" })));
     filled = "";
   }
-  const filters = JSON.stringify([view.q, view.source, view.relation, view.order, searched]);
+  const filters = JSON.stringify([view.q, view.source, view.relation, view.order, view.anew, searched]);
   if (filters !== filled) {
     const found = report.clusters.filter((one) =>
-      (!view.source || one.sources.includes(view.source)) && (!view.relation || Object.hasOwn(one.relations, view.relation)));
+      (!view.anew || one.anew) && (!view.source || one.sources.includes(view.source)) && (!view.relation || Object.hasOwn(one.relations, view.relation)));
     listed = sorted(words.length ? found.filter((one) => inside(one, words)) : found);
     fill(searched);
     filled = filters;
@@ -366,7 +412,7 @@ function clusters() {
     }
   }
   $("main").classList.toggle("opened", Boolean(view.cluster));
-  for (const key of ["source", "relation", "order"]) $(key).value = view[key] ?? "";
+  for (const key of ["source", "relation", "order", "anew"]) if ($(key)) $(key).value = view[key] ?? "";
   open();
 }
 
@@ -399,6 +445,7 @@ function choices() {
   return el("div", { class: "choices" },
     choice("order", "Order", Object.entries(ORDERS).map(([name, words]) => [name === "chosen" ? "" : name, words])),
     choice("relation", "Relation", Object.entries(MANY)),
+    report.changes.parent && choice("anew", "Age", [["", "Old and new"], ["yes", "New or other members"]]),
     choice("source", "Source", [["", "All sources"], ...names.map((name) => [name, name])]));
 }
 
@@ -414,6 +461,7 @@ function fill(searched) {
     el("b", {}, one.title),
     el("span", { class: "sources" }, one.sources.slice(0, 4).join(", ") + (one.sources.length > 4 ? ` and ${one.sources.length - 4} more` : "")),
     el("small", {}, [one.newest, plural(one.size, "record"), Object.keys(one.relations).map((name) => RELATIONS[name]).join(", ")].filter(Boolean).join(" · "),
+      one.anew ? el("span", { class: "anew" }, "new") : null,
       one.lowest < 0.9 ? el("span", { class: one.lowest < 0.7 ? "doubt much" : "doubt" }, percent(one.lowest)) : null)))));
   if (!many) list.append(el("li", {}, empty(searched ? "No cluster matches." : "Searching the texts …")));
 }
@@ -442,7 +490,7 @@ function show(cluster) {
     el("p", { class: "note" }, `${plural(cluster.size, "record")} of one story. Kept: ${kept.source ?? "no source known"}${kept.at ? `, ${kept.at}` : ""}.`,
       hidden > 0 ? ` ${plural(hidden, "more copy", "more copies")} not on show: copydesk explain ID.` : ""),
     members.length > 1 ? el("ul", { class: "members", "aria-label": "Members" }, members.map(choice)) : "",
-    chosen ? verdict(chosen) : "",
+    chosen ? verdict(chosen, kept) : "",
     el("div", { class: "pair" }, story(kept, "Kept", chosen?.text === null ? [] : spans(chosen, 2)),
       chosen ? story(chosen, RELATIONS[chosen.relation] ?? chosen.relation, spans(chosen, 0)) : ""));
   if ($("cluster").dataset.id !== cluster.id) $("cluster").scrollTop = 0;
@@ -452,12 +500,31 @@ function show(cluster) {
 /** The member of the address, else the most doubtful one. */
 const picked = (members) => members.find((member) => member.id === view.member) ?? [...members].sort((a, b) => a.probability - b.probability)[0];
 
-function verdict(member) {
+/** What was decided on a member and why; by whom, if it was an editor; and how to say otherwise. */
+function verdict(member, kept) {
+  const word = report.word.find((one) => one.id === member.word);
   const sure = member.probability >= 0.9 ? "Sure" : member.probability >= 0.7 ? "Likely" : "Doubtful";
   return el("div", { class: `verdict ${member.relation}` },
     el("p", {}, el("b", {}, `${sure}: ${RELATIONS[member.relation] ?? member.relation}, with a probability of ${percent(member.probability)}.`),
       ` Not kept because ${member.why}.`),
-    el("ul", {}, member.said.map((words) => el("li", {}, words))));
+    member.word ? el("p", { class: "word" }, el("b", {}, "An editor decided: "), word ? said(word) : member.word) : "",
+    el("ul", {}, member.said.map((words) => el("li", {}, words))),
+    el("details", {}, el("summary", {}, "Overrule this"), el("p", { class: "note" }, "In the folder of the settings, then run again. --why says why."),
+      command("They are two stories", "different", kept.id, member.id),
+      command("Keep the other one", "keep", member.id),
+      member.word ? command("Take the editor’s word back", "remove", member.word) : ""));
+}
+
+const said = (word) => [word.says, word.why && ` (${word.why})`, [word.who, (word.when ?? "").slice(0, 10)].filter(Boolean).map((one) => `, ${one}`).join("")].filter(Boolean).join("");
+
+/** A line for the shell, and a button that copies it; every word in quotes that is not plain. */
+function command(title, ...words) {
+  const line = ["copydesk override", ...words.map((word) => (/^[\w.:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))].join(" ");
+  const copied = (event) => {
+    const button = event.currentTarget;
+    navigator.clipboard.writeText(line).then(() => (button.textContent = "Copied"), () => (button.textContent = "Select it and copy"));
+  };
+  return el("p", { class: "command" }, el("span", {}, title), el("code", {}, line), el("button", { type: "button", on: { click: copied } }, "Copy"));
 }
 
 /** The shared passages of a member in one of the two texts, in order: begin, end, number. */
@@ -519,7 +586,7 @@ function keyed(event) {
     $("words").focus();
     $("words").select();
   } else if (event.key === "?") $("keys").showModal();
-  else if (section) location.hash = `#${section}`;
+  else if (section) go({ ...NOTHING, section });
   else if (step && view.section === "clusters" && listed.length) walk(step);
   else if (turn && view.cluster) change(turn);
   else return;

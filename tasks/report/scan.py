@@ -20,6 +20,7 @@ from tasks import files, terms
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 RELATIONS = ("exact", "near", "derivative")
 TABLES = ("stories", "duplicates")
