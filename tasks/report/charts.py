@@ -15,6 +15,7 @@ WIDTH = 430
 _COLOURS = ("read", "quarantined", *RELATIONS, "kept")
 """Each has a variable in report.css, which a dark page sets otherwise."""
 _ROLES = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # of every group: to who cannot see it, a picture is one thing, with one description
+_WHOLE = "datum.value % 1 ? '' : datum.label"  # of few stories, half a one would be on the axis
 _NAMES = {"exact": "exact copies", "near": "near copies", "derivative": "rewrites"}
 
 
@@ -104,7 +105,7 @@ def _doubt(alt: Any, data: Any, rows: list[dict[str, Any]]) -> Any:
     from_to = [min(0.5, *(row["from"] for row in rows)), max(row["to"] for row in rows)]
     axis = alt.Axis(format="%", tickCount=5, grid=False, labelPadding=6, labelFlush=True)
     along = alt.X("from:Q", bin="binned", scale=alt.Scale(domain=from_to), axis=axis)
-    up = alt.Y("number:Q", stack=True, axis=alt.Axis(tickCount=3, tickMinStep=1, format=",d", minExtent=50))
+    up = alt.Y("number:Q", stack=True, axis=alt.Axis(tickCount=3, format=",d", labelExpr=_WHOLE, minExtent=50))
     bars = alt.Chart(data).mark_bar(stroke="var(--paper)", strokeWidth=1)
     return bars.encode(x=along, x2="to:Q", y=up, color=_colour(alt)).properties(width=WIDTH - 60, height=120)
 
@@ -114,7 +115,7 @@ def _trend(alt: Any, data: Any, _: list[dict[str, Any]]) -> Any:
     up = alt.Y(
         "number:Q",
         scale=alt.Scale(zero=False, nice=True),
-        axis=alt.Axis(tickCount=2, tickMinStep=1, format=",d", minExtent=50, labelPadding=8),
+        axis=alt.Axis(tickCount=2, format=",d", labelExpr=_WHOLE, minExtent=50, labelPadding=8),
     )
     chart = alt.Chart(data).encode(x=along, y=up, color=_colour(alt))
     lines = chart.mark_line(strokeWidth=2) + chart.mark_point(filled=True, size=28, opacity=1)
