@@ -53,7 +53,7 @@ def changes(draft: Path, entries: Sequence[dict[str, Any]], before: Before, read
     folder = job.folder("changes")
     groups = publish.batches(parts, share) or [()]  # nothing new is told too
     calls = [(batch, draft, before.snapshot, read, folder / f"{number:05d}.arrow") for number, batch in enumerate(groups)]
-    compared = job.each("changes", feed.compare, calls, storage=True)
+    compared = job.each("compare", feed.compare, calls, storage=True)
     all_of_them = (compared, draft, entries, before.snapshot, then, job.knobs.publish.file_rows)
     (told,) = job.each("changes", workers.told_changes, [all_of_them], storage=True)
     if unreadable := told.pop("unreadable", None):
