@@ -40,10 +40,7 @@ def news(snapshot: Path, parent: Path | None) -> News:
     rows: list[dict[str, Any]] = []
     for kind in CHANGE_KINDS:
         some = changes.filter(pc.equal(changes["change"], kind))
-        if len(some):
-            there = kind in {"added", "changed"}
-            paths = some["file"].unique().to_pylist() if there else _gone(snapshot, parent)
-            rows += islice(_listed(some, snapshot if there else parent, paths), SHOWN)
+        rows += islice(_of_now(some, snapshot) if kind in {"added", "changed"} else _of_then(some, snapshot, parent), SHOWN)
     return News(rows, np.sort(story_keys(changes.filter(_clusters_anew(changes))["story_id"])))
 
 
@@ -57,33 +54,37 @@ def _clusters_anew(changes: pa.Table) -> Any:
     return pa.array(added | changed & (told | columns.is_null().to_numpy(zero_copy_only=False)))
 
 
-def _gone(snapshot: Path, parent: Path) -> list[str]:
-    """Files of the parent's stories that are no more: only in these are rows that are gone."""
+def _of_now(changes: pa.Table, snapshot: Path) -> Iterator[dict[str, Any]]:
+    for path in _newest(changes["file"].unique().to_pylist()):
+        yield from _listed(changes.filter(pc.equal(changes["file"], path)), snapshot / path)
+
+
+def _of_then(changes: pa.Table, snapshot: Path, parent: Path) -> Iterator[dict[str, Any]]:
+    """Rows that are gone stand in files of the parent that are no more."""
     now, then = ({path.name for path in files.inside(folder / "stories", ".parquet")} for folder in (snapshot, parent))
-    return [f"stories/{name}" for name in then - now]
+    for name in _newest(then - now) if len(changes) else ():
+        yield from _listed(changes, parent / "stories" / name)
 
 
-def _listed(changes: pa.Table, home: Path, paths: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The rows of changes that stand in some files of the newest months, with what a list shows of a story."""
-    told = {row["story_id"]: row for row in changes.select(["story_id", "change", "replaced_by", "changed_columns"]).to_pylist()}
-    ids = changes["story_id"].combine_chunks()
-    for path in _newest(paths)[:FILES]:
-        with files.parquet(home / path) as file:
-            stories = file.read(columns=_COLUMNS)
-        stories = stories.filter(pc.is_in(stories["story_id"], value_set=ids))
-        for story in stories.sort_by([("published_at", "descending"), ("story_id", "ascending")]).to_pylist():
-            change = told[story["story_id"]]
-            yield {
-                "kind": change["change"],
-                "id": story["story_id"],
-                "title": story["title"] or story["raw_id"],
-                "source": story["source"],
-                "at": story["published_at"] and f"{story['published_at']:%Y-%m-%d}",
-                "columns": change["changed_columns"],
-                "by": change["replaced_by"],
-            }
+def _listed(changes: pa.Table, path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of changes that stand in a file, with what a list shows of a story."""
+    with files.parquet(path) as file:
+        stories = file.read(columns=_COLUMNS)
+    stories = stories.append_column("place", pc.index_in(stories["story_id"], value_set=changes["story_id"].combine_chunks()))
+    stories = stories.filter(stories["place"].is_valid()).sort_by([("published_at", "descending"), ("story_id", "ascending")])
+    for story in stories.slice(0, SHOWN).to_pylist():
+        (change,) = changes.slice(story["place"], 1).to_pylist()
+        yield {
+            "kind": change["change"],
+            "id": story["story_id"],
+            "title": story["title"] or story["raw_id"],
+            "source": story["source"],
+            "at": story["published_at"] and f"{story['published_at']:%Y-%m-%d}",
+            "columns": change["changed_columns"],
+            "by": change["replaced_by"],
+        }
 
 
 def _newest(paths: Iterable[str]) -> Sequence[str]:
-    """Files are named by month, YYYY-MM first; those without a date come last."""
-    return sorted(paths, key=lambda path: (path.rpartition("/")[2][:1].isdigit(), path), reverse=True)
+    """The first FILES of them. They are named by month, YYYY-MM first; those without a date come last."""
+    return sorted(paths, key=lambda path: (path.rpartition("/")[2][:1].isdigit(), path), reverse=True)[:FILES]
