@@ -33,6 +33,7 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take long come first; tests marked `benchmark` skip, saying so, where the benchmark folder is missing."""
     places = {f"test_{name}": place for place, name in enumerate(LONG)}
+    assert all((Path(__file__).parent / f"{name}.py").is_file() for name in places), "LONG names a file that is no more"
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     if (BENCHMARKS / "data").is_dir():
         return
