@@ -231,7 +231,10 @@ class Roster:
 
 
 def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = True) -> pa.Table:
-    """Some columns of STORIES and the text of some distinct records, in their order or as they lie; memory follows the wanted, not the dataset."""
+    """Some columns of STORIES and the text (as large_string: more than 2 GB of it are no error) of some distinct records, in their order or as they lie.
+
+    Memory follows the wanted, not the dataset.
+    """
     order, parts = by_place(roster, ranks), []
     plain = [name for name in columns if name != "text"]
     for shard, some in _runs_of(roster["shard"][ranks[order]], order):
@@ -247,7 +250,8 @@ def rows(roster: Roster, ranks: Ranks, columns: Sequence[str], in_order: bool = 
         part = read if len(place) == len(read) else read.take(pa.array(place))
         if "text" in columns:
             with files.arrow(features_file(roster.folder, roster.shards[shard])) as file:
-                part = part.append_column(FEATURES.field("text"), file.get_batch(0).column("text").take(pa.array(row)))
+                text = file.get_batch(0).column("text").take(pa.array(row))
+                part = part.append_column("text", text.cast(pa.large_string()))
         parts.append(part.select(list(columns)))
     table = pa.concat_tables(parts) if parts else schema.schema(*columns).empty_table()
     return table.take(_back(order)) if in_order and not _straight(order, len(order)) else table

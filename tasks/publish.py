@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from tasks import files, index
 from tasks.index import Roster
 from tasks.schema import DECISIONS, INPUTS, STANDING, TABLES, conform
+from tasks.verdict.stories import halves
 
 ROW_GROUP_ROWS = 1_000  # sorted by source: small enough that a predicate on it skips most of a month of some thousand stories
 SORTED_BY = {
@@ -91,27 +92,18 @@ def plan(
         shards_of_other_state: worked shards with records whose raw_state changed.
     """
     roster = Roster.read(decided.roster_file)
-    now, month = roster.now, roster["month"]
+    month = roster["month"]
     standing = files.read_table(decided.standing, columns=["story_id", "duplicate_of"], schema=STANDING)
-    repeats = np.zeros(len(now), np.bool_)
-    repeats[roster.find(standing.filter(pc.is_valid(standing["duplicate_of"]))["story_id"])] = True
-    faulty = month == index.FAULTY
     leading = (roster["story"] >> np.uint64(48)).astype(np.int64)
     changed = _changed(roster, stirred_file)
     restated = changed | np.isin(roster["shard"], [i for i, shard in enumerate(roster.shards) if shard in shards_of_other_state])
     there = {entry["path"].rsplit(".", 2)[0]: entry for entry in parent_files}
     wanted: defaultdict[tuple[tuple[int, ...], str, int, int], dict[str, int]] = defaultdict(dict)
     unchanged = []
-    tables = {
-        "stories": ~faulty & ~repeats,
-        "duplicates": ~faulty & repeats,
-        "quarantine": faulty,
-        "decisions": np.ones(len(now), np.bool_),
-    }
-    for table, rows in tables.items():
+    for table, rows in _rows_of(roster, standing).items():
         moved = restated if table == "decisions" else changed
         grouping = np.maximum(month, index.UNKNOWN) if table == "decisions" else month
-        order = np.flatnonzero(now & rows)
+        order = np.flatnonzero(rows)
         order = order[np.argsort(grouping[order], kind="stable")]
         found = False
         for some in np.split(order, np.flatnonzero(np.diff(grouping[order])) + 1) if len(order) else ():
@@ -131,6 +123,20 @@ def plan(
             wanted[(index.UNKNOWN - 2,), "unknown", 0, 1][table] = 0
     units = tuple(Unit(tuple(sizes), *key, sum(sizes.values())) for key, sizes in sorted(wanted.items()))
     return Layout(units, tuple(unchanged))
+
+
+def _rows_of(roster: Roster, standing: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
+    """Which records each table has, by rank."""
+    from tasks.kernels import digests
+
+    known = np.sort(halves(standing.filter(standing["duplicate_of"].is_valid())["story_id"])[:, 0])
+    faulty, repeats = roster["month"] == index.FAULTY, digests.within(roster["story"], known)
+    return {
+        "stories": roster.now & ~faulty & ~repeats,
+        "duplicates": roster.now & ~faulty & repeats,
+        "quarantine": roster.now & faulty,
+        "decisions": roster.now,
+    }
 
 
 def _changed(roster: Roster, stirred_file: Path | None) -> npt.NDArray[np.bool_]:
@@ -181,17 +187,18 @@ def write(batch: Sequence[Unit], decided: Decided, snapshot: Path, parent: Path 
     """Write the files of some units; gives their entries for the manifest. What they need of a worked shard is read once."""
     roster = Roster.read(decided.roster_file)
     months = sorted({month for unit in batch for month in unit.months})
-    standing = files.read_table(decided.standing, schema=STANDING, filters=pc.field("month").isin(months))
+    evident = any("decisions" in unit.tables for unit in batch)  # by far the largest columns, and of decisions alone
+    columns = STANDING.names if evident else ["story_id", "duplicate_of", "cluster_id", "same_story", "source", "month"]
+    standing = files.read_table(decided.standing, columns, pc.field("month").isin(months), STANDING)
+    table_rows = _rows_of(roster, standing)
     copies = files.read_table(decided.copies_file)
     entries = []
     for tables in dict.fromkeys(unit.tables == ("decisions",) for unit in batch):
         units = [unit for unit in batch if (unit.tables == ("decisions",)) is tables]
-        wanted, of_unit = _rows_of(units, roster)
+        wanted, of_unit = _rows_of_units(units, roster, table_rows)
         names = {name for unit in units for table in unit.tables for name in TABLES[table].names}
         rows = index.rows(roster, wanted, [name for name in (*index.STORIES.names, "text") if name in names | {"reason"}], in_order=False)
         of_unit = of_unit[index.by_place(roster, wanted)]
-        if "text" in names:  # more than 2 GB of it are no error
-            rows = rows.set_column(rows.column_names.index("text"), "text", rows["text"].cast(pa.large_string()))
         for number, unit in enumerate(units):
             mine = rows.filter(pa.array(of_unit == number)) if len(units) > 1 else rows
             for name, table in _tables(unit, mine, standing, copies, decided):
@@ -199,10 +206,14 @@ def write(batch: Sequence[Unit], decided: Decided, snapshot: Path, parent: Path 
     return entries
 
 
-def _rows_of(units: Sequence[Unit], roster: Roster) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The ranks of the records of some units, and for each the number of its unit."""
-    leading, month, now = (roster["story"] >> np.uint64(48)).astype(np.int64), roster["month"], roster.now
-    found = [np.flatnonzero(now & np.isin(month, unit.months) & (_part(leading, unit.parts) == unit.part)) for unit in units]
+def _rows_of_units(
+    units: Sequence[Unit], roster: Roster, rows: Mapping[str, npt.NDArray[np.bool_]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The ranks of the records of some units, and for each the number of its unit; `rows` as `_rows_of` gives them."""
+    leading, month, found = (roster["story"] >> np.uint64(48)).astype(np.int64), roster["month"], []
+    for unit in units:
+        there = np.isin(month, unit.months) & (_part(leading, unit.parts) == unit.part)
+        found.append(np.flatnonzero(there & np.logical_or.reduce([rows[table] for table in unit.tables])))
     return np.concatenate(found), np.repeat(np.arange(len(units)), [len(some) for some in found])
 
 
