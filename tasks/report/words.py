@@ -13,6 +13,7 @@ REASONS = {
     "latest_version": "the other story is the outlet's latest version of it",
     "earlier": "the other story was published first",
     "tie": "nothing tells the two apart, so a fixed order decided",
+    "override": "an editor keeps the other story",
 }
 """Why the other story was kept: decisions.reason of a duplicate."""
 
