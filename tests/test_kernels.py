@@ -47,7 +47,7 @@ def test_terms_are_where_they_are_said_to_be(text: str) -> None:
     data = text.encode("utf-8", "ignore")
     found = terms.tokenise([data.decode()])
     pieces = [data[b:e].decode() for b, e in zip(found.begins.tolist(), found.ends.tolist(), strict=True)]
-    assert [word for piece in pieces for word in terms.words(piece)] == terms.words(data.decode())
+    assert terms.words(" ".join(pieces)) == terms.words(data.decode())  # together: what is a letter in disguise the other words tell
 
 
 @pytest.mark.parametrize(
