@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.load_profile("ci")  # the same examples in every run; others: pytest --hypothesis-profile=default
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = Path(os.environ.get("COPYDESK_BENCHMARKS") or ROOT.parent / "shared")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tasks import terms
@@ -47,7 +47,8 @@ def test_terms_are_where_they_are_said_to_be(text: str) -> None:
     data = text.encode("utf-8", "ignore")
     found = terms.tokenise([data.decode()])
     pieces = [data[b:e].decode() for b, e in zip(found.begins.tolist(), found.ends.tolist(), strict=True)]
-    assert terms.words(" ".join(pieces)) == terms.words(data.decode())  # together: what is a letter in disguise the other words tell
+    assume(all(len({terms._script(sign) for sign in piece} - {-1}) < 2 for piece in pieces))  # how a mixed word is read the others tell
+    assert [word for piece in pieces for word in terms.words(piece)] == terms.words(data.decode())
 
 
 @pytest.mark.parametrize(
