@@ -130,6 +130,15 @@ def test_an_entry_goes_and_comments_stay(tmp_path: Path) -> None:
         overrides.remove(path, "2")
 
 
+def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "desk" / "overrides.toml"
+    overrides.add(path, keep(A))
+    assert overrides.read(path) == [keep(A)]
+    (tmp_path / "taken").touch()
+    with pytest.raises(OverridesError, match="cannot be written"):
+        overrides.add(tmp_path / "taken" / "overrides.toml", keep(A))
+
+
 def test_two_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "overrides.toml"
     entries = [keep(f"{number:032x}") for number in range(40)]

@@ -478,6 +478,11 @@ def test_every_reason_and_score_has_words() -> None:
     assert reason("kept_by_hand") == "kept by hand"
 
 
+def test_the_page_has_words_for_every_kind_of_change() -> None:
+    (words,) = re.findall(r"const CHANGES = \{(.*)\};", (ROOT / "tasks/report/report.js").read_text(encoding="utf-8"))
+    assert tuple(re.findall(r"(\w+):", words)) == schema.CHANGE_KINDS
+
+
 def test_what_was_passed_over_is_told_with_its_number() -> None:
     run = {"skipped": {"a link": 2}, "skipped_records": {"an image": 30}, "vanished": ["a.txt"], "unsettled": ()}
     match = {"hot_keys": 7, "pairs_left_out_at_hot_keys": 12_345, "components_cut": 9}

@@ -121,9 +121,13 @@ def replace(path: Path, wanted: str, entry: Entry) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the folder of the file, so that of two people who write at once none loses the word of the other."""
+    """Hold the folder of the file, so that of two people who write at once none loses the word of the other.
+
+    Raises:
+        OverridesError: there is no such folder, and none can be made.
+    """
     try:
-        folder = os.open(path.resolve().parent, os.O_RDONLY)
+        folder = os.open(files.folder(path.resolve().parent), os.O_RDONLY)
     except OSError as error:
         raise OverridesError(f"overrides: {path} cannot be written: {error.strerror}") from error
     try:

@@ -245,10 +245,8 @@ function leads() {
 
 /** How many rows of the stories are others than in the parent, and this in words, by kind. */
 const fresh = () => Object.keys(CHANGES).reduce((sum, kind) => sum + report.changes[kind], 0);
-const changed = () => {
-  const said = Object.entries(CHANGES).filter(([kind]) => report.changes[kind]).map(([kind, words]) => `${figure(report.changes[kind])} ${words}`);
-  return said.length ? `${said.join(", ")}` : "";
-};
+const changed = () =>
+  Object.entries(CHANGES).filter(([kind]) => report.changes[kind]).map(([kind, words]) => `${figure(report.changes[kind])} ${words}`).join(", ");
 
 function news() {
   const words = needles();
